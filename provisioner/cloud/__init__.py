@@ -1,0 +1,1 @@
+"""The remote API: signed HTTP exchanges and what their answers mean."""

@@ -1,0 +1,1 @@
+"""The same API, played locally and written from the API definition alone."""

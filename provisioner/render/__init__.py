@@ -1,0 +1,1 @@
+"""A plan as a document: text out, nothing printed."""

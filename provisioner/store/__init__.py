@@ -1,0 +1,1 @@
+"""The local disk: manifests, settings, state, journal and lock."""
