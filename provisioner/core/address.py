@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NewType, TypeAlias
 
-JSONValue: TypeAlias = "str | int | float | bool | None | Mapping[str, JSONValue] | Sequence[JSONValue]"
+JSONValue: TypeAlias = "str | int | float | bool | Mapping[str, JSONValue] | Sequence[JSONValue] | None"
 """Anything JSON can say. Treated as immutable: a change is a new value."""
 
 JSONObject: TypeAlias = "Mapping[str, JSONValue]"
