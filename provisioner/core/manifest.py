@@ -1,0 +1,178 @@
+"""One task as asked for: from a document somebody wrote to a spec that can be compared and sent.
+
+Rule: a document either becomes a whole spec or a list of everything that is wrong with it; there
+is no half-filled spec. Places in files are paths here; whoever holds the text turns them into
+lines.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from provisioner.core.address import ADDRESS_PATTERN, Address, JSONObject, JSONValue, Source
+from provisioner.core.calls import OFFLINE, REAL_TIME
+from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
+from provisioner.core.validation import Checker, Fault, path_text, shown
+
+_ADDRESS = re.compile(ADDRESS_PATTERN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """One task as asked for, in canonical form."""
+
+    address: Address
+    source: Source
+    """Where its document begins."""
+
+    project_id: str
+    task_type: int
+    """201 or 202: the family of API actions that handles it."""
+
+    body: JSONObject
+    """TaskInfo as it is compared and modified: only what the author decides."""
+
+    create_body: JSONObject
+    """TaskInfo as it is created: ``body`` and whatever else was written."""
+
+    digest: str
+    """SHA-256 over project and body: equal digests mean that nothing is to be done."""
+
+    prevent_destroy: bool = False
+    ignore_changes: tuple[str, ...] = ()
+    """Fields of TaskInfo that are created as written and left alone afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a manifest need not say."""
+
+    project_id: str | None = None
+    task_info: JSONObject = field(default_factory=dict)
+    """In normal form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A spec, or why there is none; and what is worth saying either way."""
+
+    spec: TaskSpec | None
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+
+
+def spec_digest(project_id: str, body: JSONObject) -> str:
+    """SHA-256, hexadecimal, over what a comparison of two specs would look at."""
+    text = json.dumps([project_id, body], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def task_type_of(body: JSONObject) -> int:
+    """The family: everything that is not offline is handled as real-time."""
+    return OFFLINE if body.get("TaskType") == OFFLINE else REAL_TIME
+
+
+def parse(document: JSONValue, source: Source, checker: Checker, defaults: Defaults) -> Parsed:
+    """One document as a spec, with defaults merged, or every fault in it."""
+    if faults := checker.check(document):
+        return Parsed(None, tuple(faults))
+    written = cast("Mapping[str, JSONValue]", document)
+    remarks = Remarks()
+    info = merged(
+        defaults.task_info, normal_task(cast("JSONObject", written["TaskInfo"]), remarks, ("TaskInfo",))
+    )
+    address = _address(written, info, remarks)
+    project_id = _project(written, info, defaults, remarks)
+    if remarks.faults:
+        return Parsed(None, tuple(remarks.faults), tuple(remarks.warnings))
+    info.setdefault("TaskName", address)
+    spec = _spec(written, info, Address(address), project_id, source)
+    return Parsed(spec, (), (*_service_warning(remarks), *remarks.warnings))
+
+
+def collect(specs: Iterable[TaskSpec]) -> tuple[dict[Address, TaskSpec], list[tuple[TaskSpec, TaskSpec]]]:
+    """Desired tasks by address, in order of addresses, and the pairs (first, again) that clash."""
+    desired: dict[Address, TaskSpec] = {}
+    clashes: list[tuple[TaskSpec, TaskSpec]] = []
+    for spec in specs:
+        first = desired.setdefault(spec.address, spec)
+        if first is not spec:
+            clashes.append((first, spec))
+    return dict(sorted(desired.items())), clashes
+
+
+def _spec(
+    written: Mapping[str, JSONValue],
+    info: dict[str, JSONValue],
+    address: Address,
+    project: str,
+    source: Source,
+) -> TaskSpec:
+    lifecycle = cast("Mapping[str, JSONValue]", written.get("lifecycle") or {})
+    body = compared(info)
+    create_body = sent(info)
+    return TaskSpec(
+        address=address,
+        source=source,
+        project_id=project,
+        task_type=task_type_of(body),
+        body=body,
+        create_body=body if create_body == body else create_body,
+        digest=spec_digest(project, body),
+        prevent_destroy=bool(lifecycle.get("prevent_destroy")),
+        ignore_changes=tuple(cast("list[str]", lifecycle.get("ignore_changes") or ())),
+    )
+
+
+def _address(written: Mapping[str, JSONValue], info: JSONObject, remarks: Remarks) -> str:
+    """The manifest's name; a body copied from the vendor's page has none, then its TaskName serves."""
+    name = written.get("name")
+    if isinstance(name, str):
+        return name
+    task_name = info.get("TaskName")
+    if isinstance(task_name, str) and _ADDRESS.fullmatch(task_name):
+        remarks.warnings.append(
+            Fault(
+                (),
+                f"no name: the address is taken from TaskName; write name: {task_name} to keep it for life",
+            )
+        )
+        return task_name
+    remarks.faults.append(Fault((), '"name" is missing: the address by which this task is known, for life'))
+    return ""
+
+
+def _project(written: Mapping[str, JSONValue], info: JSONObject, defaults: Defaults, remarks: Remarks) -> str:
+    """The top level's project, else TaskInfo's, else the settings'; the two in a file must agree."""
+    outer, inner = written.get("ProjectId"), info.get("ProjectId")
+    if outer and inner and outer != inner:
+        remarks.faults.append(
+            Fault(
+                ("TaskInfo", "ProjectId"),
+                f"TaskInfo.ProjectId is {shown(inner)}, but ProjectId is {shown(outer)}",
+            )
+        )
+    project = outer or inner or defaults.project_id
+    if not project:
+        remarks.faults.append(
+            Fault((), '"ProjectId" is missing: write it here, or project_id in provisioner.yaml')
+        )
+    return cast("str", project or "")
+
+
+def _service_warning(remarks: Remarks) -> list[Fault]:
+    """One warning for all fields of a document that the service owns."""
+    if not remarks.service_fields:
+        return []
+    names = sorted({path_text(path) for path in remarks.service_fields})
+    said = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return [
+        Fault(
+            remarks.service_fields[0],
+            f"set by the service, so sent on create only and never compared: {said}",
+            at_key=True,
+        )
+    ]
