@@ -1,0 +1,308 @@
+"""What we know we made: the state, and its snapshot as bytes.
+
+Rule: encoding is pure and has one result; writing the bytes so that they survive is somebody
+else's work. A snapshot that is empty, torn, edited or from a newer version is refused with what to
+do about it, never taken for "nothing exists": a forgotten TaskId is a task created twice.
+
+Layout: keys sorted, one task a block, one field a line, so that git shows a readable difference.
+The checksum covers every byte after its own line.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, cast
+
+from provisioner.core.address import Address, JSONObject, JSONValue, TaskId
+from provisioner.errors import StateDamagedError
+
+FORMAT = 1
+
+
+class WriteKind(StrEnum):
+    """What an attempt tries to do."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """One task we know we made."""
+
+    project_id: str
+    task_id: TaskId
+    task_type: int
+    spec: JSONObject
+    """The canonical body of the last write that succeeded. Empty if it was adopted unseen."""
+
+    digest: str
+    """Digest of the desired spec then; empty if what the service holds is not known, so that the
+    next plan sends the whole body again."""
+
+    request_id: str
+    applied_at: str
+    """UTC, ``yyyy-mm-ddThh:mm:ssZ``."""
+
+    protected: bool = False
+    """``prevent_destroy`` as last applied: removing the manifest does not remove the protection."""
+
+    attempt: str = ""
+    """The attempt id in the task's marker, so that a later write keeps the marker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One write that was announced: what was going to be sent, when, and what it means if it worked."""
+
+    address: Address
+    kind: WriteKind
+    attempt: str
+    """Random id; for a create it is in the marker."""
+
+    project_id: str
+    task_type: int
+    task_id: TaskId | None
+    """None for a create."""
+
+    spec: JSONObject
+    digest: str
+    protected: bool
+    timestamp: int
+    """Unix seconds that were signed: it cannot take effect 300 s and a working time later."""
+
+    payload_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything we know we made, and what we tried without hearing the outcome."""
+
+    lineage: str
+    """A random id made with a new state and never changed. Empty: nothing was ever written."""
+
+    stack: str
+    serial: int = 0
+    """Counts up by one per snapshot; comparable only within a lineage."""
+
+    seq: int = 0
+    """Number of the last journal entry that is folded in."""
+
+    tasks: Mapping[Address, TaskRecord] = field(default_factory=dict)
+    open: Mapping[Address, Attempt] = field(default_factory=dict)
+    """Attempts without an outcome, at most one an address."""
+
+
+def with_task(state: State, address: Address, record: TaskRecord) -> State:
+    """The state with one record added or replaced."""
+    return replace(state, tasks={**state.tasks, address: record})
+
+
+def without_task(state: State, address: Address) -> State:
+    """The state with one record forgotten."""
+    return replace(state, tasks={key: value for key, value in state.tasks.items() if key != address})
+
+
+# ── bytes ───────────────────────────────────────────────────────────────────
+
+
+def encode(state: State, tool_version: str) -> bytes:
+    """The snapshot file."""
+    head: dict[str, JSONValue] = {
+        "format": FORMAT,
+        "lineage": state.lineage,
+        "seq": state.seq,
+        "serial": state.serial,
+        "stack": state.stack,
+        "tool": tool_version,
+    }
+    lines = [f" {_text(key)}: {_text(value)}," for key, value in head.items()]
+    lines += [' "open": {', *_joined(_attempt_block(state.open[key]) for key in sorted(state.open)), " },"]
+    lines += [
+        ' "tasks": {',
+        *_joined(_record_block(key, state.tasks[key]) for key in sorted(state.tasks)),
+        " }",
+    ]
+    rest = "\n".join(lines) + "\n}\n"
+    checksum = hashlib.sha256(rest.encode(errors="backslashreplace")).hexdigest()
+    # A lone surrogate (only the service could have sent one) becomes the JSON escape for itself.
+    return f'{{\n "checksum": "{checksum}",\n{rest}'.encode(errors="backslashreplace")
+
+
+def decode(data: bytes, name: str, *, accept_edits: bool = False) -> State:
+    """A snapshot file's state.
+
+    Args:
+        data: the whole file.
+        name: what to call the file in messages.
+        accept_edits: take the content although the checksum says that it was edited.
+
+    Raises:
+        StateDamagedError: empty, not JSON, of a newer format, edited, or not of the right shape.
+    """
+    document = _document(data, name)
+    if not accept_edits and not _is_intact(data):
+        raise StateDamagedError(
+            "The state file was changed by something else than provisioner.\n"
+            f"  {name}: its checksum does not match.\n"
+            "Put the file back from git or a backup. If the change is meant, accept it:\n"
+            "  provisioner state accept"
+        )
+    try:
+        return State(
+            lineage=_typed(document["lineage"], str),
+            stack=_typed(document["stack"], str),
+            serial=_typed(document["serial"], int),
+            seq=_typed(document["seq"], int),
+            tasks={Address(key): _record(value) for key, value in _typed(document["tasks"], dict).items()},
+            open={
+                Address(key): decode_attempt(value) for key, value in _typed(document["open"], dict).items()
+            },
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(name, _shape_fault(error)) from error
+
+
+def encode_attempt(attempt: Attempt) -> dict[str, JSONValue]:
+    """An attempt as JSON, for the snapshot and the journal."""
+    return {name: cast("JSONValue", getattr(attempt, name)) for name in Attempt.__dataclass_fields__}
+
+
+def decode_attempt(value: object) -> Attempt:
+    """An attempt from JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: not of the right shape.
+    """
+    fields = _typed(value, dict)
+    task_id = fields["task_id"]
+    return Attempt(
+        address=Address(_typed(fields["address"], str)),
+        kind=WriteKind(_typed(fields["kind"], str)),
+        attempt=_typed(fields["attempt"], str),
+        project_id=_typed(fields["project_id"], str),
+        task_type=_typed(fields["task_type"], int),
+        task_id=None if task_id is None else TaskId(_typed(task_id, str)),
+        spec=_typed(fields["spec"], dict),
+        digest=_typed(fields["digest"], str),
+        protected=_typed(fields["protected"], bool),
+        timestamp=_typed(fields["timestamp"], int),
+        payload_digest=_typed(fields["payload_digest"], str),
+    )
+
+
+def _record(value: object) -> TaskRecord:
+    fields = _typed(value, dict)
+    task_id = TaskId(_typed(fields["task_id"], str))
+    if not task_id:
+        raise ValueError("a task has an empty task_id")
+    return TaskRecord(
+        project_id=_typed(fields["project_id"], str),
+        task_id=task_id,
+        task_type=_typed(fields["task_type"], int),
+        spec=_typed(fields["spec"], dict),
+        digest=_typed(fields["digest"], str),
+        request_id=_typed(fields["request_id"], str),
+        applied_at=_typed(fields["applied_at"], str),
+        protected=_typed(fields["protected"], bool),
+        attempt=_typed(fields["attempt"], str),
+    )
+
+
+def _document(data: bytes, name: str) -> dict[str, Any]:
+    """The file as JSON of a format we can read."""
+    if not data.strip():
+        raise StateDamagedError(
+            f"The state file is empty.\n  {name}\n"
+            "An empty state would create every task a second time. Put the file back from git or a backup;\n"
+            "if nothing was ever applied here, delete it."
+        )
+    try:
+        document = json.loads(data)
+        version = document["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(name, _json_fault(error)) from error
+    if not isinstance(version, int) or version > FORMAT:
+        raise StateDamagedError(
+            f"The state file is from a newer version of provisioner.\n  {name}: format {version}, written by "
+            f"provisioner {document.get('tool', '(unknown)')}; this one reads up to format {FORMAT}.\n"
+            "Use that version or a newer one."
+        )
+    return cast("dict[str, Any]", document)
+
+
+def _damaged(name: str, fault: str) -> StateDamagedError:
+    return StateDamagedError(
+        f"The state file is damaged.\n  {name}: {fault}\nPut the file back from git or a backup."
+    )
+
+
+def _json_fault(error: Exception) -> str:
+    match error:
+        case json.JSONDecodeError():
+            return f"not JSON at line {error.lineno}, column {error.colno}"
+        case UnicodeDecodeError():
+            return "not UTF-8 text"
+        case _:
+            return 'no "format": not a state file'
+
+
+def _shape_fault(error: Exception) -> str:
+    return f"no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _is_intact(data: bytes) -> bool:
+    head, _, rest = data.partition(b",\n")
+    return head.endswith(b'"%s"' % hashlib.sha256(rest).hexdigest().encode())
+
+
+def _typed(value: object, kind: type[Any]) -> Any:  # noqa: ANN401  # narrowed by the caller's field
+    """The value, if it is of that JSON type.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(f"{json.dumps(value)[:60]} stands where a {kind.__name__} belongs")
+    return value
+
+
+def _text(value: JSONValue) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _joined(blocks: Iterator[str]) -> list[str]:
+    """Blocks with a comma after each but the last."""
+    listed = list(blocks)
+    return [f"{block}," for block in listed[:-1]] + listed[-1:]
+
+
+def _attempt_block(attempt: Attempt) -> str:
+    return f"  {_text(attempt.address)}: {_text(encode_attempt(attempt))}"
+
+
+def _record_block(address: Address, record: TaskRecord) -> str:
+    """One field a line, TaskInfo's fields and its nodes too."""
+    lines = []
+    for name in sorted(TaskRecord.__dataclass_fields__):
+        value = getattr(record, name)
+        shown = _body_block(value) if name == "spec" and value else _text(value)
+        lines.append(f"   {_text(name)}: {shown}")
+    inner = ",\n".join(lines)
+    return f"  {_text(address)}: {{\n{inner}\n  }}"
+
+
+def _body_block(body: JSONObject) -> str:
+    lines = []
+    for name in sorted(body):
+        value = body[name]
+        if isinstance(value, list) and value:
+            items = ",\n".join(f"     {_text(item)}" for item in value)
+            lines.append(f"    {_text(name)}: [\n{items}\n    ]")
+        else:
+            lines.append(f"    {_text(name)}: {_text(value)}")
+    inner = ",\n".join(lines)
+    return f"{{\n{inner}\n   }}"
