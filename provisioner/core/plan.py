@@ -1,0 +1,270 @@
+"""What would have to happen for the world to be as desired.
+
+Rule: a plan is data. It holds no clock, no random order and no function to call: the same manifests
+and the same state give the same plan, byte for byte, and somebody else can carry it out later.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from provisioner.core.address import Address, JSONObject, Source, TaskId
+from provisioner.core.diff import FieldChange, diff
+from provisioner.core.manifest import TaskSpec
+from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
+
+
+class Action(StrEnum):
+    """What is done to one task."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+class Reason(StrEnum):
+    """Why, where the fields alone do not say it."""
+
+    NONE = ""
+    NOT_IN_STATE = "not_in_state"
+    NOT_IN_MANIFESTS = "not_in_manifests"
+    DESTROY = "destroy_requested"
+    CHANGED = "manifest_changed"
+    IMMUTABLE = "immutable_field_changed"
+    UNSEEN = "content_not_known"
+    """The task is ours, but what it holds is not known: it was adopted, or an update was cut off."""
+
+    UNSETTLED = "outcome_unknown"
+    """An earlier write was sent and its outcome is not known; apply looks before it does anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One task and what is done to it."""
+
+    address: Address
+    action: Action
+    reason: Reason
+    project_id: str
+    task_type: int
+    task_id: TaskId | None
+    """The task as it exists; None for a create."""
+
+    before: JSONObject | None
+    """The body as last applied; None for a create."""
+
+    after: JSONObject | None
+    """The body as it will be; None for a delete."""
+
+    fields: tuple[FieldChange, ...]
+    """For an update or a replace: what differs, in order of path."""
+
+    source: Source | None
+    """Where the manifest is; None for a delete."""
+
+    spec: TaskSpec | None = None
+    """What is asked for; None for a delete, and in a plan that was read from a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a plan was worked out from."""
+
+    tool_version: str
+    stack: str
+    lineage: str
+    serial: int
+    endpoint: str
+    environment: str
+    targets: tuple[Address, ...] = ()
+    destroy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsettled:
+    """An earlier write whose outcome is not known."""
+
+    address: Address
+    kind: WriteKind
+    attempt: str
+    timestamp: int
+    """Unix seconds that were signed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many tasks a plan touches; a replace counts as one to add and one to destroy."""
+
+    add: int
+    change: int
+    destroy: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Ordered changes and what they were worked out from."""
+
+    origin: Origin
+    changes: tuple[Change, ...]
+    """In order of address; nothing that stays as it is."""
+
+    unchanged: int
+    """How many tasks stay as they are."""
+
+    unsettled: tuple[Unsettled, ...] = ()
+    """In order of address; apply settles these before anything else."""
+
+    @property
+    def counts(self) -> Counts:
+        """For the summary line."""
+        actions = [change.action for change in self.changes]
+        replaced = actions.count(Action.REPLACE)
+        return Counts(
+            add=actions.count(Action.CREATE) + replaced,
+            change=actions.count(Action.UPDATE),
+            destroy=actions.count(Action.DELETE) + replaced,
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.changes and not self.unsettled
+
+
+def make_plan(desired: Mapping[Address, TaskSpec], state: State, origin: Origin) -> Plan:
+    """Desired against state. With targets, everything else stays as it is and is not counted."""
+    wanted = set(origin.targets)
+    addresses = [a for a in sorted({*desired, *state.tasks, *state.open}) if not wanted or a in wanted]
+    changes, unchanged = [], 0
+    for address in addresses:
+        record = state.tasks.get(address)
+        change = _change(address, desired.get(address), record, state.open.get(address), origin)
+        if change is not None:
+            changes.append(change)
+        elif record is not None:
+            unchanged += 1
+    unsettled = tuple(_unsettled(state.open[address]) for address in addresses if address in state.open)
+    return Plan(origin=origin, changes=tuple(changes), unchanged=unchanged, unsettled=unsettled)
+
+
+def protected_deletes(plan: Plan, state: State) -> Iterator[Change]:
+    """The changes that ``prevent_destroy`` forbids."""
+    for change in plan.changes:
+        if change.action in (Action.DELETE, Action.REPLACE):
+            record = state.tasks.get(change.address)
+            in_manifest = change.spec is not None and change.spec.prevent_destroy
+            if in_manifest or (change.spec is None and record is not None and record.protected):
+                yield change
+
+
+def effective_body(spec: TaskSpec, record: TaskRecord | None) -> JSONObject:
+    """The body to apply: what the manifest ignores stays as it was last applied."""
+    if record is None or not spec.ignore_changes:
+        return spec.body
+    body = dict(spec.body)
+    for name in spec.ignore_changes:
+        if name in record.spec:
+            body[name] = record.spec[name]
+        else:
+            body.pop(name, None)
+    return body
+
+
+def _change(
+    address: Address,
+    spec: TaskSpec | None,
+    record: TaskRecord | None,
+    attempt: Attempt | None,
+    origin: Origin,
+) -> Change | None:
+    """What happens to one task, or None if nothing does."""
+    if spec is not None:
+        return _create(spec, attempt) if record is None else _existing(spec, record, attempt)
+    return None if record is None else _delete(address, record, attempt, origin)
+
+
+def _unsettled(attempt: Attempt) -> Unsettled:
+    return Unsettled(
+        address=attempt.address, kind=attempt.kind, attempt=attempt.attempt, timestamp=attempt.timestamp
+    )
+
+
+def _create(spec: TaskSpec, attempt: Attempt | None) -> Change:
+    return Change(
+        address=spec.address,
+        action=Action.CREATE,
+        reason=Reason.UNSETTLED if attempt else Reason.NOT_IN_STATE,
+        project_id=spec.project_id,
+        task_type=spec.task_type,
+        task_id=None,
+        before=None,
+        after=spec.create_body,
+        fields=(),
+        source=spec.source,
+        spec=spec,
+    )
+
+
+def _existing(spec: TaskSpec, record: TaskRecord, attempt: Attempt | None) -> Change | None:
+    if attempt is None and spec.digest == record.digest:
+        return None
+    after = effective_body(spec, record)
+    fields = _field_changes(spec, record, after)
+    is_known = bool(record.digest) and attempt is None
+    if not fields and is_known:
+        return None
+    replaces = any(change.replaces for change in fields)
+    return Change(
+        address=spec.address,
+        action=Action.REPLACE if replaces else Action.UPDATE,
+        reason=_reason(record, attempt, replaces=replaces),
+        project_id=spec.project_id,
+        task_type=spec.task_type,
+        task_id=record.task_id,
+        before=record.spec,
+        after=spec.create_body if replaces else after,
+        fields=fields,
+        source=spec.source,
+        spec=spec,
+    )
+
+
+def _field_changes(spec: TaskSpec, record: TaskRecord, after: JSONObject) -> tuple[FieldChange, ...]:
+    """What differs; nothing for a task that was adopted unseen, where there is nothing to compare."""
+    if not record.spec:
+        return ()
+    fields = diff(record.spec, after)
+    if spec.project_id != record.project_id:
+        moved = FieldChange(
+            path=("ProjectId",),
+            before=record.project_id,
+            after=spec.project_id,
+            replaces="a task cannot move to another project",
+        )
+        return (moved, *fields)
+    return fields
+
+
+def _reason(record: TaskRecord, attempt: Attempt | None, *, replaces: bool) -> Reason:
+    if attempt is not None:
+        return Reason.UNSETTLED
+    if replaces:
+        return Reason.IMMUTABLE
+    return Reason.CHANGED if record.digest else Reason.UNSEEN
+
+
+def _delete(address: Address, record: TaskRecord, attempt: Attempt | None, origin: Origin) -> Change:
+    reason = Reason.DESTROY if origin.destroy else Reason.NOT_IN_MANIFESTS
+    return Change(
+        address=address,
+        action=Action.DELETE,
+        reason=Reason.UNSETTLED if attempt else reason,
+        project_id=record.project_id,
+        task_type=record.task_type,
+        task_id=record.task_id,
+        before=record.spec,
+        after=None,
+        fields=(),
+        source=None,
+    )
