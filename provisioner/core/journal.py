@@ -133,51 +133,70 @@ class Journal:
 # ── folding ─────────────────────────────────────────────────────────────────
 
 
+class Ledger:
+    """A state that entries are folded into one by one, each at a cost that does not grow with it."""
+
+    def __init__(self, state: State) -> None:
+        self._base = state
+        self.lineage = state.lineage
+        self.seq = state.seq
+        self.tasks = dict(state.tasks)
+        self.open = dict(state.open)
+
+    @property
+    def state(self) -> State:
+        """The state now: a copy, so it costs what the state's size is."""
+        return replace(self._base, seq=self.seq, tasks=dict(self.tasks), open=dict(self.open))
+
+    def add(self, entry: Entry) -> None:
+        """Fold one entry; one that the state already has is skipped.
+
+        Raises:
+            StateDamagedError: an entry is missing before this one, or an outcome has no intent.
+        """
+        if entry.seq <= self.seq:
+            return
+        if entry.seq != self.seq + 1:
+            raise _damaged(f"entry {self.seq + 1} is missing before entry {entry.seq}")
+        self.seq = entry.seq
+        match entry:
+            case Intent():
+                self.open[entry.attempt.address] = entry.attempt
+            case Finished():
+                self._finish(entry)
+            case Rejected():
+                _closed(self.open, entry.address, entry.attempt)
+            case Resolved():
+                self.open.pop(entry.address, None)
+                self._put(entry.address, entry.record)
+            case _:
+                assert_never(entry)
+
+    def _finish(self, entry: Finished) -> None:
+        attempt = _closed(self.open, entry.address, entry.attempt)
+        known = self.tasks.get(entry.address)
+        record = None
+        if attempt.kind is not WriteKind.DELETE:
+            record = record_of(attempt, entry.task_id, request_id=entry.request_id, at=entry.at, known=known)
+        self._put(entry.address, record)
+
+    def _put(self, address: Address, record: TaskRecord | None) -> None:
+        if record is None:
+            self.tasks.pop(address, None)
+        else:
+            self.tasks[address] = record
+
+
 def fold(state: State, entries: Iterable[Entry]) -> State:
-    """The state after these entries; those it already has are skipped.
+    """The state after these entries.
 
     Raises:
-        StateDamagedError: an entry is missing or has no intent before it.
+        StateDamagedError: see ``Ledger.add``.
     """
-    seq, tasks, attempts = state.seq, dict(state.tasks), dict(state.open)
+    ledger = Ledger(state)
     for entry in entries:
-        if entry.seq <= seq:
-            continue
-        if entry.seq != seq + 1:
-            raise StateDamagedError(
-                f"The journal is damaged.\n  entry {seq + 1} is missing before entry {entry.seq}"
-            )
-        seq = entry.seq
-        _fold_one(entry, tasks, attempts)
-    return replace(state, seq=seq, tasks=tasks, open=attempts)
-
-
-def _fold_one(entry: Entry, tasks: dict[Address, TaskRecord], attempts: dict[Address, Attempt]) -> None:
-    match entry:
-        case Intent():
-            attempts[entry.attempt.address] = entry.attempt
-        case Finished():
-            attempt = _closed(attempts, entry.address, entry.attempt)
-            if attempt.kind is WriteKind.DELETE:
-                tasks.pop(entry.address, None)
-            else:
-                tasks[entry.address] = record_of(
-                    attempt,
-                    entry.task_id,
-                    request_id=entry.request_id,
-                    at=entry.at,
-                    known=tasks.get(entry.address),
-                )
-        case Rejected():
-            _closed(attempts, entry.address, entry.attempt)
-        case Resolved():
-            attempts.pop(entry.address, None)
-            if entry.record is None:
-                tasks.pop(entry.address, None)
-            else:
-                tasks[entry.address] = entry.record
-        case _:
-            assert_never(entry)
+        ledger.add(entry)
+    return ledger.state
 
 
 def _closed(attempts: dict[Address, Attempt], address: Address, attempt: str) -> Attempt:

@@ -1,0 +1,289 @@
+"""Carry out changes: several calls at a time, one thread that decides.
+
+Rule, for every write: sign now; make the intent durable; send those bytes once; make the outcome
+durable. Nothing is sent before its intent is durable, and an attempt's bytes are never sent again.
+Creates, updates and replaces come first, deletes last, and only if everything before them
+succeeded.
+
+A write to the journal that fails is fatal: nothing more is sent, what is in flight is waited for,
+and every TaskId that could not be recorded is in the error.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from provisioner.core.calls import Done, Refused, Reply, TaskApi, Unknown
+from provisioner.core.journal import Finished, Intent, Rejected
+from provisioner.core.plan import Action, Change
+from provisioner.core.state import Attempt, WriteKind
+from provisioner.core.times import utc_text
+from provisioner.engine.ports import Clock, Reporter, StateBackend, Workers
+from provisioner.engine.steps import Answer, Context, Look, Pause, Request, Result, Send, Steps, steps_of
+from provisioner.errors import ApiError, ApiUnreachableError, StateError
+
+_VERBS = {
+    Action.CREATE: "Creating",
+    Action.UPDATE: "Modifying",
+    Action.DELETE: "Destroying",
+    Action.REPLACE: "Replacing",
+}
+
+
+@dataclass(slots=True)
+class Applied:
+    """How the changes of one run ended."""
+
+    results: list[Result] = field(default_factory=list)
+    not_attempted: list[Change] = field(default_factory=list)
+    """Never begun, in order: the run was interrupted, gave up, or a delete had to wait."""
+
+    gave_up: str = ""
+    """Why the run stopped beginning new changes; empty if it did not."""
+
+    @property
+    def failures(self) -> list[Result]:
+        """The changes that were refused or whose outcome is unknown."""
+        return [result for result in self.results if not isinstance(result.reply, Done)]
+
+
+@dataclass(slots=True)
+class _Active:
+    """A change that has begun and has not ended."""
+
+    change: Change
+    steps: Steps
+    request: Request | None = None
+
+
+class Applier:
+    """Carries out changes through the given outside world."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        backend: StateBackend,
+        workers: Workers,
+        clock: Clock,
+        reporter: Reporter,
+        parallelism: int,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._context = context
+        self._api: TaskApi = context.api
+        self._backend = backend
+        self._workers = workers
+        self._clock = clock
+        self._reporter = reporter
+        self._parallelism = parallelism
+        self._should_stop = should_stop
+        self._applied = Applied()
+        self._active: dict[int, _Active] = {}
+        self._to_send: deque[int] = deque()
+        self._paused: list[tuple[float, int]] = []
+        self._tickets = 0
+        self._fatal: StateError | None = None
+        self._unrecorded: list[str] = []
+
+    def carry_out(self, changes: Iterable[Change]) -> Applied:
+        """Every change, in the order that is safe.
+
+        Raises:
+            StateError: an outcome may not be durable; the text names every TaskId that is not
+                recorded.
+        """
+        listed = list(changes)
+        self._drain([change for change in listed if change.action is not Action.DELETE])
+        deletes = [change for change in listed if change.action is Action.DELETE]
+        if self._applied.failures or self._applied.not_attempted:
+            self._applied.not_attempted += deletes
+            if deletes and not self._applied.gave_up:
+                self._applied.gave_up = "deletes wait until everything else has succeeded"
+        else:
+            self._drain(deletes)
+        if self._fatal is not None:
+            raise StateError(self._fatal_text()) from self._fatal
+        return self._applied
+
+    # ── the loop ────────────────────────────────────────────────────────────
+
+    def _drain(self, changes: list[Change]) -> None:
+        waiting = deque(changes)
+        while True:
+            self._begin_more(waiting)
+            self._wake_paused()
+            self._send_what_may_go()
+            if not self._active:
+                break
+            for completed in self._workers.wait(self._patience()):
+                self._hear(completed.ticket, completed.result)
+        self._applied.not_attempted += waiting
+
+    def _begin_more(self, waiting: deque[Change]) -> None:
+        while waiting and len(self._active) < self._parallelism and not self._stopping():
+            change = waiting.popleft()
+            self._tickets += 1
+            self._active[self._tickets] = _Active(change, steps_of(change, self._context))
+            self._reporter.started(change.address, _VERBS[change.action])
+            self._advance(self._tickets, None)
+
+    def _stopping(self) -> bool:
+        return bool(self._fatal or self._applied.gave_up) or self._should_stop()
+
+    def _wake_paused(self) -> None:
+        now = self._clock.monotonic()
+        while self._paused and (self._paused[0][0] <= now or self._stopping()):
+            self._advance(heapq.heappop(self._paused)[1], None)
+
+    def _send_what_may_go(self) -> None:
+        for _ in range(len(self._to_send)):
+            ticket = self._to_send.popleft()
+            active = self._active[ticket]
+            if self._stopping():
+                self._abandon(ticket, active)
+            elif self._api.seconds_until_ready(self._api.action_of(_send(active).write)) > 0:
+                self._to_send.append(ticket)
+            else:
+                self._send(ticket, _send(active))
+
+    def _patience(self) -> float | None:
+        """Seconds until there may be something to do that no worker reports."""
+        actions = {self._api.action_of(_send(self._active[ticket]).write) for ticket in self._to_send}
+        waits = [self._api.seconds_until_ready(action) for action in actions]
+        if self._paused:
+            waits.append(max(0.0, self._paused[0][0] - self._clock.monotonic()))
+        return min(waits) if waits else None
+
+    # ── one change ──────────────────────────────────────────────────────────
+
+    def _advance(self, ticket: int, answer: Answer) -> None:
+        """Tell a change the answer to what it asked for, and take what it asks for next."""
+        active = self._active[ticket]
+        try:
+            active.request = active.steps.send(answer)
+        except StopIteration as stop:
+            self._end(ticket, stop.value)
+            return
+        match active.request:
+            case Send():
+                self._to_send.append(ticket)
+            case Look(read=read):
+                self._look(ticket, read)
+            case Pause(seconds=seconds):
+                heapq.heappush(self._paused, (self._clock.monotonic() + seconds, ticket))
+
+    def _look(self, ticket: int, read: Callable[[], object]) -> None:
+        if self._stopping():
+            self._advance(ticket, ApiUnreachableError("the run was stopped"))
+            return
+        self._workers.submit(ticket, lambda: _read(read))
+
+    def _send(self, ticket: int, send: Send) -> None:
+        try:
+            signed = self._api.sign(send.write)
+        except ApiError as error:
+            self._advance(ticket, Refused(code="NotSigned", message=str(error)))
+            return
+        attempt = replace(send.attempt, timestamp=signed.timestamp, payload_digest=signed.digest)
+        try:
+            self._backend.record(Intent(seq=self._backend.next_seq, attempt=attempt))
+        except StateError as error:
+            self._fatal = self._fatal or error
+            self._abandon(ticket, self._active[ticket])
+            return
+        self._workers.submit(ticket, lambda: self._api.send(signed))
+
+    def _hear(self, ticket: int, answer: object) -> None:
+        """What a worker brought back; the outcome of a write is recorded before anything else."""
+        active = self._active[ticket]
+        if isinstance(active.request, Send):
+            assert isinstance(answer, Done | Refused | Unknown)  # noqa: S101  # what TaskApi.send returns
+            self._record(active.request.attempt, answer)
+            self._judge(answer)
+        self._advance(ticket, answer)  # type: ignore[arg-type]  # a worker returns what was asked for
+
+    def _record(self, attempt: Attempt, reply: Reply) -> None:
+        seq, address, attempt_id = self._backend.next_seq, attempt.address, attempt.attempt
+        try:
+            if isinstance(reply, Done):
+                self._backend.record(
+                    Finished(
+                        seq=seq,
+                        address=address,
+                        attempt=attempt_id,
+                        task_id=reply.task_id,
+                        request_id=reply.request_id,
+                        at=utc_text(self._clock.now()),
+                    )
+                )
+            elif isinstance(reply, Refused):
+                self._backend.record(
+                    Rejected(
+                        seq=seq,
+                        address=address,
+                        attempt=attempt_id,
+                        code=reply.code,
+                        request_id=reply.request_id,
+                    )
+                )
+        except StateError as error:
+            self._fatal = self._fatal or error
+            if isinstance(reply, Done) and attempt.kind is WriteKind.CREATE:
+                self._unrecorded.append(f"{address} = {reply.task_id}")
+
+    def _judge(self, reply: Reply) -> None:
+        """A refusal that every other call would get too ends the beginning of new changes."""
+        if not isinstance(reply, Refused) or reply.may_repeat:
+            return
+        if reply.code.split(".")[0] == "AuthFailure":
+            self._applied.gave_up = f"the service refuses the credentials ({reply.code})"
+
+    def _abandon(self, ticket: int, active: _Active) -> None:
+        """End a change whose next write was not announced: for that write, nothing happened."""
+        active.steps.close()
+        del self._active[ticket]
+        self._applied.not_attempted.append(active.change)
+
+    def _end(self, ticket: int, result: Result) -> None:
+        change = self._active.pop(ticket).change
+        self._applied.results.append(result)
+        verb = _VERBS[change.action]
+        match result.reply:
+            case Done():
+                self._reporter.finished(change.address, verb, result.reply.task_id)
+                for remark in result.remarks:
+                    self._reporter.note(f"{change.address}: {remark}")
+            case Refused():
+                self._give_up_on_unreachable(result.reply)
+                self._reporter.failed(change.address, verb, f"{result.reply.code}: {result.reply.message}")
+            case Unknown():
+                detail = f"outcome unknown ({result.reply.code}: {result.reply.message})"
+                self._reporter.failed(change.address, verb, detail)
+
+    def _give_up_on_unreachable(self, reply: Refused) -> None:
+        """What could not be sent after all those tries cannot be sent for the other tasks either."""
+        if reply.may_repeat and reply.code == "NotSent":
+            self._applied.gave_up = "the service cannot be reached"
+
+    def _fatal_text(self) -> str:
+        text = str(self._fatal)
+        if self._unrecorded:
+            ids = "\n".join(f"  {line}" for line in self._unrecorded)
+            text += f"\nThese tasks were created and could not be recorded:\n{ids}"
+        return text + "\nNothing more was sent. Run the command again: it looks for what was in flight."
+
+
+def _send(active: _Active) -> Send:
+    if not isinstance(active.request, Send):
+        raise TypeError(f"{active.change.address} does not wait to send")
+    return active.request
+
+
+def _read(read: Callable[[], object]) -> object:
+    """A read whose failure is an answer, because a worker must not raise."""
+    try:
+        return read()
+    except ApiError as error:
+        return error

@@ -1,0 +1,106 @@
+"""What the engine needs from outside, as protocols that it owns.
+
+Rule: a promise is written here, on the interface; whoever implements it refers to this page. The
+remote side is ``core.calls.TaskApi``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from provisioner.core.address import Address
+from provisioner.core.journal import Entry
+from provisioner.core.state import Attempt, State, TaskRecord
+
+
+class StateBackend(Protocol):
+    """Where state is kept. Every method may raise ``StateError``; after that nothing is sent."""
+
+    @property
+    def state(self) -> State:
+        """Everything recorded so far; costs what the state's size is."""
+        ...
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the next entry must carry."""
+        ...
+
+    def record_of(self, address: Address) -> TaskRecord | None:
+        """What is known of one task now; costs the same at any size."""
+        ...
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts without an outcome, in order of address."""
+        ...
+
+    def begin(self, *, endpoint: str, new_lineage: Callable[[], str], reserve_bytes: int) -> None:
+        """Make ready to record: entries of about that many bytes will fit on the disk."""
+        ...
+
+    def record(self, entry: Entry) -> None:
+        """Make one entry durable; it survives power loss once this returns."""
+        ...
+
+    def commit(self) -> None:
+        """Fold what was recorded into the next snapshot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A piece of work that ended."""
+
+    ticket: int
+    result: object
+
+
+class Workers(Protocol):
+    """Runs the calls, several at a time. The engine itself is one thread and owns the journal."""
+
+    def submit(self, ticket: int, work: Callable[[], object]) -> None:
+        """Start ``work`` on the side. It must not raise."""
+        ...
+
+    def wait(self, timeout_seconds: float | None) -> list[Completed]:
+        """What has ended since the last call; waits for at least one, or for the time given.
+
+        None waits without limit. May return early and empty, when the person asked to stop.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """The local clock. It never decides whether something at the service is over."""
+
+    def now(self) -> int:
+        """Unix seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; returns early when the person asked to stop."""
+        ...
+
+
+class Reporter(Protocol):
+    """Hears what happens; has no say in it."""
+
+    def started(self, address: Address, verb: str) -> None:
+        """Work on a task begins."""
+        ...
+
+    def finished(self, address: Address, verb: str, detail: str) -> None:
+        """Work on a task has succeeded and is recorded."""
+        ...
+
+    def failed(self, address: Address, verb: str, detail: str) -> None:
+        """Work on a task has failed, or its outcome is unknown."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+        ...

@@ -1,0 +1,131 @@
+"""What is asked of the file system, one call a promise.
+
+Rule: nothing else in the program makes a byte of state durable. Every method either does what it
+says or raises ``OSError``; none repeats a failed sync, because after a failed fsync the kernel may
+have dropped the data and a second one reports success.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OWNER_ONLY = 0o600
+
+
+class Disk:
+    """The real file system. Handles are file descriptors; files are for their owner only."""
+
+    def read(self, path: str) -> bytes | None:
+        """The whole file, or None if there is none.
+
+        Raises:
+            OSError: it is there and cannot be read, or it is not a regular file.
+        """
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", path)
+            return file.read()
+
+    def create(self, path: str) -> int:
+        """A new file for writing, mode 0600; a file or link left there is removed first."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return os.open(path, _NEW, _OWNER_ONLY)
+
+    def open(self, path: str) -> int:
+        """An existing file for writing."""
+        return os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def write(self, handle: int, offset: int, data: bytes) -> None:
+        """All of ``data`` at ``offset``, however many writes it takes."""
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(handle, view, offset)
+            view, offset = view[written:], offset + written
+
+    def reserve(self, handle: int, offset: int, length: int) -> None:
+        """Make sure that ``length`` bytes at ``offset`` can be written; they read as NUL until then."""
+        if length > 0:
+            os.posix_fallocate(handle, offset, length)
+
+    def truncate(self, handle: int, length: int) -> None:
+        """Cut a file."""
+        os.ftruncate(handle, length)
+
+    def sync(self, handle: int) -> None:
+        """Make the file's content durable."""
+        os.fsync(handle)
+
+    def sync_data(self, handle: int) -> None:
+        """Make the file's content durable, its times perhaps not."""
+        os.fdatasync(handle)
+
+    def sync_folder(self, path: str) -> None:
+        """Make the names in the folder of ``path`` durable."""
+        handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def rename(self, old: str, new: str) -> None:
+        """Put a file in another's place at once."""
+        os.replace(old, new)
+
+    def remove(self, path: str) -> None:
+        """Remove a file; none there is fine."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+    def close(self, handle: int) -> None:
+        """Give a handle back."""
+        os.close(handle)
+
+    def lock(self, path: str) -> int | None:
+        """A handle that holds the lock file, or None if somebody else does.
+
+        The file is never renamed or removed: a lock on a removed file locks nothing.
+        """
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _OWNER_ONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and those above it; one that is there is fine."""
+        os.makedirs(path, exist_ok=True)
+
+
+def write_atomic(disk: Disk, path: str, data: bytes) -> None:
+    """Put ``data`` at ``path`` durably: afterwards the file is the old one or the new one, whole.
+
+    Raises:
+        OSError: the old file is as it was.
+    """
+    temporary = f"{path}.tmp"
+    handle = disk.create(temporary)
+    try:
+        try:
+            disk.write(handle, 0, data)
+            disk.sync(handle)
+        finally:
+            disk.close(handle)
+        disk.rename(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            disk.remove(temporary)
+        raise
+    disk.sync_folder(path)
