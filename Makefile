@@ -1,0 +1,66 @@
+# Everything starts from Python >= 3.11 and make; each target makes what it needs in .venv, from locked
+# dependencies with hashes.
+#
+#   make demo    the main job against the embedded emulator
+#   make test    lint, types, import rules and every test: what CI runs
+#   make check   lint, types and import rules only
+#   make bench   measure, and print ratios
+#   make lock    bring the lock files up to date
+#   make golden  rewrite generated schemas and golden files, to be reviewed like code
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check bench lock golden clean
+
+demo: $(VENV)/.demo
+	$(BIN)/provisioner validate
+	$(BIN)/provisioner plan
+	$(BIN)/provisioner apply --auto-approve
+	$(BIN)/provisioner state list
+
+test: check
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
+	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/*,provisioner/engine/*,provisioner/store/*'
+
+check: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	$(BIN)/python tests/bench/run.py
+
+golden: $(VENV)/.test
+	for what in manifest settings plan; do $(BIN)/provisioner schema $$what > schemas/$$what.schema.json || exit 1; done
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/unit tests/functional
+
+# uv only resolves; nothing it brings is used at run time.
+lock: $(VENV)/.test
+	$(PIP) install uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --extra build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --extra build --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .provisioner provisioner.state.json provisioner.state.journal provisioner.state.lock
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("provisioner needs Python 3.11 or newer; for another one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.test: requirements-dev.lock $(VENV)/.demo
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@

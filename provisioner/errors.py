@@ -4,6 +4,7 @@
 
     ProvisionerError                    exit
     ├── UsageError                        1   wrong arguments, a refusal, "no" at the prompt
+    ├── ConflictError                     1   more tasks than one where one belongs
     ├── ManifestError                     3   the author of a file: file, line, every problem
     ├── StateError                        4   whoever runs the tool
     │   ├── StateLockedError                  another run holds the lock: who, since when
@@ -29,6 +30,10 @@ class ProvisionerError(Exception):
 
 class UsageError(ProvisionerError):
     """The call cannot be carried out as given; nothing was changed."""
+
+
+class ConflictError(ProvisionerError):
+    """More tasks than one carry the marker of one address; nothing was touched."""
 
 
 class ManifestError(ProvisionerError):

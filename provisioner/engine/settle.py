@@ -64,6 +64,7 @@ class Settler:
         stack: str,
         use_marker: bool,
         window_seconds: int,
+        ready: Callable[[], None],
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self._api = api
@@ -73,6 +74,9 @@ class Settler:
         self._use_marker = use_marker
         self._window_seconds = window_seconds
         """After signing, until nothing can take effect or stay unlisted any more."""
+
+        self._ready = ready
+        """Called before anything is recorded, so that looking alone leaves no trace on the disk."""
 
         self._progress = progress
         self._listings: dict[str, Listing] = {}
@@ -123,7 +127,7 @@ class Settler:
             self._adopt_attempt(attempt, found[0], settled)
         elif listing.server_time > attempt.timestamp + self._window_seconds:
             evidence = f"not in a complete listing at {utc_text(listing.server_time)}"
-            self._resolve(attempt, Verdict.ABSENT, None, evidence)
+            self._resolve(attempt.address, attempt.attempt, Verdict.ABSENT, None, evidence)
             settled.absent.append(attempt)
         else:
             until = attempt.timestamp + self._window_seconds + 1
@@ -147,7 +151,13 @@ class Settler:
 
     def _adopt_attempt(self, attempt: Attempt, task: RemoteTask, settled: Settled) -> None:
         record = record_of(attempt, task.task_id, request_id="", at=utc_text(self._clock.now()))
-        self._resolve(attempt, Verdict.ADOPTED, record, f"listed as {task.name}, created {task.create_time}")
+        self._resolve(
+            attempt.address,
+            attempt.attempt,
+            Verdict.ADOPTED,
+            record,
+            f"listed as {task.name}, created {task.create_time}",
+        )
         settled.adopted.append((attempt.address, record))
 
     def _adopt_one(self, spec: TaskSpec, tasks: list[RemoteTask], settled: Settled) -> None:
@@ -157,16 +167,8 @@ class Settler:
             )
         elif tasks:
             record = self._unseen_record(spec, tasks[0])
-            self._backend.record(
-                Resolved(
-                    seq=self._backend.next_seq,
-                    address=spec.address,
-                    attempt=record.attempt,
-                    verdict=Verdict.ADOPTED,
-                    record=record,
-                    evidence=f"carries our marker, created {tasks[0].create_time}",
-                )
-            )
+            evidence = f"carries our marker, created {tasks[0].create_time}"
+            self._resolve(spec.address, record.attempt, Verdict.ADOPTED, record, evidence)
             settled.adopted.append((spec.address, record))
 
     def _unseen_record(self, spec: TaskSpec, task: RemoteTask) -> TaskRecord:
@@ -198,22 +200,40 @@ class Settler:
     def _settle_named(self, attempt: Attempt, settled: Settled) -> None:
         record = self._backend.record_of(attempt.address)
         if record is None:
-            self._resolve(attempt, Verdict.ABSENT, None, "no task is recorded here")
+            self._resolve(attempt.address, attempt.attempt, Verdict.ABSENT, None, "no task is recorded here")
             settled.absent.append(attempt)
             return
         seen = self._api.read(record.project_id, record.task_id, record.task_type)
         if seen is None:
-            self._resolve(attempt, Verdict.ABSENT, None, "the service does not know the task any more")
+            self._resolve(
+                attempt.address,
+                attempt.attempt,
+                Verdict.ABSENT,
+                None,
+                "the service does not know the task any more",
+            )
             settled.absent.append(attempt)
         elif attempt.kind is WriteKind.UPDATE and not not_kept(attempt.spec, seen.body):
             done = record_of(
                 attempt, record.task_id, request_id="", at=utc_text(self._clock.now()), known=record
             )
-            self._resolve(attempt, Verdict.ADOPTED, done, "the service shows what was to be written")
+            self._resolve(
+                attempt.address,
+                attempt.attempt,
+                Verdict.ADOPTED,
+                done,
+                "the service shows what was to be written",
+            )
             settled.adopted.append((attempt.address, done))
         else:
             # It may still take effect, so what the task holds is not known: the next plan sends it all.
-            self._resolve(attempt, Verdict.REPEAT, replace(record, digest=""), "the task is still there")
+            self._resolve(
+                attempt.address,
+                attempt.attempt,
+                Verdict.REPEAT,
+                replace(record, digest=""),
+                "the task is still there",
+            )
             settled.repeat.append(attempt)
 
     # ── inside ──────────────────────────────────────────────────────────────
@@ -223,12 +243,15 @@ class Settler:
             self._listings[project_id] = self._api.inventory(project_id, progress=self._progress)
         return self._listings[project_id]
 
-    def _resolve(self, attempt: Attempt, verdict: Verdict, record: TaskRecord | None, evidence: str) -> None:
+    def _resolve(
+        self, address: Address, attempt: str, verdict: Verdict, record: TaskRecord | None, evidence: str
+    ) -> None:
+        self._ready()
         self._backend.record(
             Resolved(
                 seq=self._backend.next_seq,
-                address=attempt.address,
-                attempt=attempt.attempt,
+                address=address,
+                attempt=attempt,
                 verdict=verdict,
                 record=record,
                 evidence=evidence,

@@ -1,0 +1,194 @@
+"""What there is to type: one table of commands and their arguments.
+
+Rule: the parser, the help, the completion scripts and the README's table come from here. A parser
+is built for the one command that was asked for, because start-up is what people feel.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One thing that can be typed after a command; ``names`` and ``options`` as argparse takes them."""
+
+    names: tuple[str, ...]
+    options: Mapping[str, Any]
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it begins with a dash."""
+        return self.names[0].startswith("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One verb."""
+
+    name: str
+    """``plan``, or ``state list`` for a verb below another."""
+
+    text: str
+    arguments: tuple[Argument, ...] = ()
+    opens_project: bool = True
+    """Whether it takes the flags that find a project and set its settings."""
+
+
+def _flag(*names: str, **options: Any) -> Argument:  # noqa: ANN401  # argparse's own options
+    if "action" not in options and "metavar" not in options:
+        options["action"] = "store_true"
+    return Argument(names, options)
+
+
+def _operand(name: str, **options: Any) -> Argument:  # noqa: ANN401  # argparse's own options
+    return Argument((name,), options)
+
+
+_JSON = _flag("--json", help="print JSON and nothing else on standard output")
+_VERBOSE = _flag("--verbose", help="expand what is summarised")
+_TARGETS = _flag(
+    "--target", action="append", default=[], metavar="ADDRESS", help="only this task (repeatable)"
+)
+_LOCK_TIMEOUT = _flag(
+    "--lock-timeout", metavar="SECONDS", default="0", help="wait this long for another run to end"
+)
+_PLAN_FILE = _operand("plan_file", nargs="?", default=None, metavar="PLANFILE", help="a saved plan")
+_APPROVE = _flag("--auto-approve", help="do not ask")
+
+COMMANDS: tuple[Command, ...] = (
+    Command("init", "make a new project here: settings, a first manifest, .gitignore lines", (
+        _operand("folder", nargs="?", default=".", metavar="FOLDER", help="where (default: here)"),
+    ), opens_project=False),
+    Command("validate", "check every manifest: no network, no state", (_JSON,)),
+    Command("plan", "show what apply would do", (
+        _flag("--out", metavar="FILE", help="save the plan, for apply FILE"),
+        _JSON,
+        _flag("--detailed-exitcode", help="exit with 2 if there are changes"),
+        _TARGETS,
+        _flag("--destroy", help="plan to delete every task"),
+        _VERBOSE,
+    )),
+    Command("apply", "carry out the plan, after asking", (
+        _PLAN_FILE,
+        _APPROVE, _TARGETS, _JSON, _VERBOSE, _LOCK_TIMEOUT,
+    )),
+    Command("destroy", "delete every task of this project, after asking", (
+        _APPROVE, _TARGETS, _JSON, _VERBOSE, _LOCK_TIMEOUT,
+    )),
+    Command("show", "show the state, or a saved plan", (
+        _PLAN_FILE,
+        _JSON, _VERBOSE,
+    )),
+    Command("state list", "list the addresses in the state", (
+        _operand("prefix", nargs="?", default="", metavar="PREFIX", help="only addresses that begin like this"),
+    )),
+    Command("state show", "show one task as it was last applied", (
+        _operand("address", metavar="ADDRESS", help="the task"), _JSON,
+    )),
+    Command("state mv", "give a task another address, keeping the task itself", (
+        _operand("source", metavar="FROM", help="the address now"),
+        _operand("target", metavar="TO", help="the address to be"),
+        _LOCK_TIMEOUT,
+    )),
+    Command("state rm", "forget tasks without deleting them", (
+        _operand("addresses", nargs="+", metavar="ADDRESS", help="the tasks"),
+        _LOCK_TIMEOUT,
+    )),
+    Command("state accept", "accept a state file that was edited by hand", (_LOCK_TIMEOUT,)),
+    Command("force-unlock", "say who holds the lock; clear what a dead run left", ()),
+    Command("schema", "print a JSON Schema", (
+        _operand("what", nargs="?", default="manifest", metavar="WHAT",
+                 choices=("manifest", "settings", "plan"), help="manifest (default), settings or plan"),
+    ), opens_project=False),
+    Command("emulator", "serve the emulated API on 127.0.0.1 until Ctrl-C", (
+        _flag("--port", metavar="PORT", default="0", help="port (default: a free one)"),
+        _flag("--data", metavar="FOLDER", default=None, help="keep tasks here (default: in memory)"),
+        _flag("--set", action="append", default=[], metavar="SWITCH=VALUE", help="set a switch (repeatable)"),
+        _flag("--list-switches", help="list the switches and end"),
+    ), opens_project=False),
+    Command("version", "print the version", (_JSON,), opens_project=False),
+    Command("completion", "print a completion script", (
+        _operand("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish"),
+    ), opens_project=False),
+)  # fmt: skip
+BY_NAME: Mapping[str, Command] = {command.name: command for command in COMMANDS}
+GROUPS = {"state": "look into the state, and careful surgery"}
+
+
+def all_arguments(command: Command) -> tuple[Argument, ...]:
+    """A command's own arguments and those that every such command takes."""
+    return (*command.arguments, *(project_arguments() if command.opens_project else ()), *_COMMON)
+
+
+_COMMON = (_flag("--no-color", help="no colour"),)
+
+
+def project_arguments() -> tuple[Argument, ...]:
+    """The flags that find a project and override its settings."""
+    from provisioner.core.settings import SETTINGS
+
+    finding = (
+        _flag(
+            "--chdir",
+            metavar="FOLDER",
+            default="",
+            help="the project's folder (default: the nearest, upwards)",
+        ),
+        _flag(
+            "--env", metavar="NAME", default=None, help="environment of provisioner.yaml (PROVISIONER_ENV)"
+        ),
+    )
+    overriding = tuple(
+        _flag(
+            setting.flag,
+            dest=setting.name,
+            default=None,
+            metavar={"string": "TEXT"}.get(setting.kind, "N"),
+            help=f"{setting.text} ({setting.variable})",
+        )
+        for setting in SETTINGS
+    )
+    return (*finding, *overriding)
+
+
+def parser_of(command: Command) -> "ArgumentParser":
+    """The parser of one command."""
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog=f"provisioner {command.name}",
+        description=command.text[0].upper() + command.text[1:] + ".",
+        allow_abbrev=False,
+        add_help=False,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=34, width=100),
+    )
+    own = parser.add_argument_group("arguments")
+    for argument in command.arguments:
+        own.add_argument(*argument.names, **argument.options)
+    common = parser.add_argument_group("common flags")
+    if command.opens_project:
+        for argument in project_arguments():
+            common.add_argument(*argument.names, **argument.options)
+    for argument in _COMMON:
+        common.add_argument(*argument.names, **argument.options)
+    common.add_argument("-h", "--help", action="help", help="show this help and end")
+    return parser
+
+
+def help_text(group: str = "") -> str:
+    """What ``provisioner --help`` prints."""
+    shown = [command for command in COMMANDS if not group or command.name.startswith(f"{group} ")]
+    width = max(len(command.name) for command in shown)
+    lines = "\n".join(f"  {command.name:<{width}}  {command.text}" for command in shown)
+    usage = f"provisioner {group + ' ' if group else ''}COMMAND [ARGUMENTS]"
+    return (
+        f"Usage: {usage}\n\n"
+        "Plan and apply WeData data-integration tasks from YAML manifests in git.\n\n"
+        f"Commands:\n{lines}\n\n"
+        "The arguments of a command are listed by: provisioner COMMAND --help\n"
+        "Long flags are accepted with one dash or two."
+    )

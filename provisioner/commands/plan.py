@@ -1,0 +1,123 @@
+"""``plan``: desired against state. No network, nothing written but the file that ``--out`` names."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from provisioner.commands.project import (
+    Manifests,
+    Options,
+    Project,
+    ensure_targets,
+    open_project,
+    problem_text,
+)
+from provisioner.commands.terminal import Terminal
+from provisioner.core.address import Address
+from provisioner.core.guard import Limits, ensure_allowed
+from provisioner.core.manifest import TaskSpec
+from provisioner.core.plan import Plan, make_plan
+from provisioner.core.plan_document import decode, encode
+from provisioner.core.state import State
+from provisioner.errors import ManifestError, UsageError
+from provisioner.render.plan_text import render_plan
+from provisioner.store.disk import Disk, write_atomic
+
+CHANGES = 2
+"""Exit code of ``plan --detailed-exitcode`` when there is something to do."""
+
+
+def plan(  # one parameter a flag
+    terminal: Terminal,
+    options: Options,
+    *,
+    out: str | None,
+    as_json: bool,
+    detailed_exitcode: bool,
+    targets: Sequence[str],
+    destroy: bool,
+    verbose: bool,
+) -> int:
+    """Work out the plan and show it.
+
+    Raises:
+        ManifestError: a manifest has errors; there is no plan of half the manifests.
+        StateError: the state cannot be trusted.
+        UsageError: the guard refuses what the plan would delete.
+    """
+    out = os.path.abspath(out) if out else None
+    project = open_project(options)
+    desired = desired_tasks(terminal, project, destroy=destroy)
+    backend = project.backend()
+    state = backend.load()
+    if backend.is_locked():
+        terminal.say("Another run holds the lock: an apply is in progress, so this plan may be out of date.")
+    planned = plan_of(project, desired, state, targets=targets, destroy=destroy)
+    ensure_allowed(planned, state, limits_of(project))
+    document = encode(planned) if as_json or out else b""
+    if as_json:
+        terminal.result(document.decode())
+    else:
+        terminal.result(render_plan(planned, colour=terminal.colour, verbose=verbose))
+    if out:
+        _save(out, document)
+        terminal.say(
+            f"Saved the plan. To carry out exactly this:\n  provisioner apply {os.path.relpath(out)}"
+        )
+    return CHANGES if detailed_exitcode and not planned.is_empty else 0
+
+
+def desired_tasks(terminal: Terminal, project: Project, *, destroy: bool) -> Mapping[Address, TaskSpec]:
+    """What the manifests ask for, or nothing if everything is to go.
+
+    Raises:
+        ManifestError: a manifest has errors.
+    """
+    if destroy:
+        return {}
+    manifests: Manifests = project.manifests()
+    if manifests.errors:
+        raise ManifestError(problem_text(manifests.problems))
+    for warning in manifests.warnings:
+        terminal.say(str(warning))
+    return manifests.desired
+
+
+def plan_of(
+    project: Project,
+    desired: Mapping[Address, TaskSpec],
+    state: State,
+    *,
+    targets: Sequence[str] = (),
+    destroy: bool = False,
+) -> Plan:
+    """The plan, for these targets or for everything."""
+    addresses = ensure_targets(targets, desired, state)
+    return make_plan(desired, state, project.origin(state, targets=addresses, destroy=destroy))
+
+
+def limits_of(project: Project) -> Limits:
+    """How much a plan may delete."""
+    settings = project.settings
+    return Limits(settings.max_deletes, settings.max_delete_percent)
+
+
+def read_saved(path: str) -> tuple[Plan, bytes]:
+    """A saved plan, for looking at and for comparing.
+
+    Raises:
+        UsageError: it cannot be read, or it is not a plan.
+    """
+    try:
+        data = Disk().read(path)
+    except OSError as error:
+        raise UsageError(f"The saved plan cannot be read.\n  {path}: {error.strerror}") from error
+    if data is None:
+        raise UsageError(f"There is no saved plan.\n  {path}\nMake one with: provisioner plan --out FILE")
+    return decode(data, path), data
+
+
+def _save(path: str, document: bytes) -> None:
+    try:
+        write_atomic(Disk(), path, document)
+    except OSError as error:
+        raise UsageError(f"The plan could not be saved.\n  {path}: {error.strerror}") from error

@@ -1,0 +1,82 @@
+"""``show``, ``state list``, ``state show``: look, change nothing, call nothing."""
+
+import json
+import os
+
+from provisioner.commands.plan import read_saved
+from provisioner.commands.project import Options, open_project
+from provisioner.commands.state import known
+from provisioner.commands.terminal import Terminal
+from provisioner.core.address import Address, JSONValue
+from provisioner.core.plan_document import shown_body, to_document
+from provisioner.core.state import State, TaskRecord
+from provisioner.render.plan_text import render_plan
+from provisioner.render.state_text import render_record, render_state, render_state_list
+
+
+def show(terminal: Terminal, options: Options, *, plan_file: str | None, as_json: bool, verbose: bool) -> int:
+    """A saved plan, or the state."""
+    if plan_file is not None:
+        plan, _ = read_saved(os.path.abspath(plan_file))
+        if as_json:
+            terminal.result(_json(to_document(plan)))
+        else:
+            terminal.result(render_plan(plan, colour=terminal.colour, verbose=verbose))
+        return 0
+    backend = open_project(options).backend()
+    state = backend.load()
+    if backend.is_locked():
+        terminal.say("Another run holds the lock: an apply is in progress.")
+    terminal.result(_json(_state_document(state)) if as_json else render_state(state, colour=terminal.colour))
+    return 0
+
+
+def state_list(terminal: Terminal, options: Options, *, prefix: str) -> int:
+    """The addresses in the state, one a line."""
+    state = open_project(options).backend().load()
+    tasks = {address: record for address, record in state.tasks.items() if address.startswith(prefix)}
+    if tasks:
+        terminal.result(render_state_list(tasks))
+    return 0
+
+
+def state_show(terminal: Terminal, options: Options, *, address: str, as_json: bool) -> int:
+    """One task as it was last applied."""
+    state = open_project(options).backend().load()
+    record = known(state, address)
+    if as_json:
+        terminal.result(_json(_record_document(Address(address), record)))
+    else:
+        terminal.result(render_record(Address(address), record, colour=terminal.colour))
+    return 0
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=True)
+
+
+def _state_document(state: State) -> dict[str, object]:
+    return {
+        "format_version": "1.0",
+        "lineage": state.lineage,
+        "serial": state.serial,
+        "stack": state.stack,
+        "tasks": [_record_document(address, state.tasks[address]) for address in sorted(state.tasks)],
+        "unsettled": [
+            {"address": a.address, "kind": a.kind.value, "timestamp": a.timestamp, "task_id": a.task_id}
+            for _, a in sorted(state.open.items())
+        ],
+    }
+
+
+def _record_document(address: Address, record: TaskRecord) -> dict[str, JSONValue]:
+    return {
+        "address": address,
+        "task_id": record.task_id,
+        "project_id": record.project_id,
+        "task_type": record.task_type,
+        "applied_at": record.applied_at,
+        "request_id": record.request_id,
+        "protected": record.protected,
+        "spec": shown_body(record.spec),
+    }

@@ -1,0 +1,48 @@
+"""``validate``: read everything; no network, no state."""
+
+import json
+
+from provisioner.commands.project import Options, open_project, problem_text
+from provisioner.commands.terminal import Terminal
+from provisioner.core.problem import Problem
+from provisioner.errors import ManifestError
+
+
+def validate(terminal: Terminal, options: Options, *, as_json: bool) -> int:
+    """Check every manifest; every problem of every file in one run.
+
+    Raises:
+        ManifestError: there are errors.
+    """
+    manifests = open_project(options).manifests()
+    if as_json:
+        terminal.result(json.dumps(_document(manifests.problems, len(manifests.desired)), ensure_ascii=False))
+        return ManifestError.exit_code if manifests.errors else 0
+    if manifests.errors:
+        raise ManifestError(problem_text(manifests.problems))
+    for warning in manifests.warnings:
+        terminal.say(str(warning))
+    count = len(manifests.desired)
+    terminal.result(f"Success! {count} task{'' if count == 1 else 's'} in {manifests.files} files.")
+    return 0
+
+
+def _document(problems: tuple[Problem, ...], tasks: int) -> dict[str, object]:
+    errors = sum(problem.severity.value == "error" for problem in problems)
+    return {
+        "format_version": "1.0",
+        "valid": not errors,
+        "error_count": errors,
+        "warning_count": len(problems) - errors,
+        "tasks": tasks,
+        "diagnostics": [
+            {
+                "severity": problem.severity.value,
+                "summary": problem.message,
+                "file": problem.source.file,
+                "line": problem.source.line,
+                "column": problem.source.column,
+            }
+            for problem in problems
+        ],
+    }

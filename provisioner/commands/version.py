@@ -1,0 +1,14 @@
+"""``version``, for programs; ``cli`` prints the plain one without importing anything."""
+
+import json
+import platform
+
+from provisioner import __version__
+from provisioner.commands.terminal import Terminal
+
+
+def version(terminal: Terminal, *, as_json: bool) -> int:
+    """The version, and with ``--json`` what it runs on."""
+    document = {"version": __version__, "python": platform.python_version(), "platform": platform.system()}
+    terminal.result(json.dumps(document) if as_json else f"provisioner {__version__}")
+    return 0

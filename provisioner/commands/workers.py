@@ -1,0 +1,101 @@
+"""Threads that carry calls, and the wish of a person to stop. See ``engine.ports``."""
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from provisioner.engine.ports import Completed
+
+
+class ThreadWorkers:
+    """A few daemon threads: they must not keep a process alive that was told twice to stop."""
+
+    def __init__(self, count: int) -> None:
+        self._work: queue.SimpleQueue[tuple[int, Callable[[], object]]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Completed] = queue.SimpleQueue()
+        self._count = count
+        self._started = 0
+        self._under_way = 0
+
+    def submit(self, ticket: int, work: Callable[[], object]) -> None:
+        """See ``Workers.submit``. Threads are started as they are needed."""
+        self._under_way += 1
+        self._work.put((ticket, work))
+        if self._started < min(self._count, self._under_way):
+            self._started += 1
+            threading.Thread(target=self._run, daemon=True, name=f"call-{self._started}").start()
+
+    def wait(self, timeout_seconds: float | None) -> list[Completed]:
+        """See ``Workers.wait``."""
+        completed: list[Completed] = []
+        try:
+            completed.append(self._done.get(timeout=timeout_seconds))
+            while True:
+                completed.append(self._done.get_nowait())
+        except queue.Empty:
+            pass
+        self._under_way -= len(completed)
+        return completed
+
+    def _run(self) -> None:
+        while True:
+            ticket, work = self._work.get()
+            self._done.put(Completed(ticket, work()))
+
+
+class Interrupt:
+    """Whether the person asked to stop: once is a wish, twice is an order."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._asked = threading.Event()
+
+    def is_set(self) -> bool:
+        """Whether no new call should begin."""
+        return self._asked.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not longer than until the person asks."""
+        self._asked.wait(seconds)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM ask to stop while ``with`` lasts."""
+        before = {name: signal.signal(name, self._hear) for name in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        if self._asked.is_set():
+            raise KeyboardInterrupt
+        self._asked.set()
+        name = signal.Signals(number).name
+        self._say(
+            f"\n{name}: no new calls; those in flight are finished and recorded. Once more stops at once."
+        )
+
+
+class SystemClock:
+    """The machine's clock. See ``Clock``."""
+
+    def __init__(self, interrupt: Interrupt) -> None:
+        self._interrupt = interrupt
+
+    def now(self) -> int:
+        """See ``Clock.now``."""
+        return int(time.time())
+
+    def monotonic(self) -> float:
+        """See ``Clock.monotonic``."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """See ``Clock.sleep``."""
+        self._interrupt.wait(seconds)

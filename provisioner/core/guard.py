@@ -1,0 +1,68 @@
+"""Whether a plan destroys more than anybody can have meant.
+
+Rule: a refusal names the numbers, the tasks and the flag or line that lifts it. ``destroy`` is asked
+for in as many words, so only ``prevent_destroy`` stops it.
+"""
+
+from dataclasses import dataclass
+
+from provisioner.core.plan import Action, Plan, protected_deletes
+from provisioner.core.state import State
+from provisioner.errors import UsageError
+
+SMALL_STATE = 10
+"""Below this many tasks a share says nothing: one of three is a third."""
+
+_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may be deleted by one plan."""
+
+    max_deletes: int
+    max_delete_percent: float
+
+
+def ensure_allowed(plan: Plan, state: State, limits: Limits) -> None:
+    """Pass, or refuse the whole plan.
+
+    Raises:
+        UsageError: a protected task would be destroyed, or too many would be.
+    """
+    _ensure_unprotected(plan, state)
+    if not plan.origin.destroy:
+        _ensure_few(plan, state, limits)
+
+
+def _ensure_unprotected(plan: Plan, state: State) -> None:
+    protected = list(protected_deletes(plan, state))
+    if not protected:
+        return
+    lines = "\n".join(
+        f"  {change.address}" + (f"  ({change.source})" if change.source else "  (its manifest is gone)")
+        for change in protected
+    )
+    raise UsageError(
+        f"This plan would destroy tasks that lifecycle.prevent_destroy protects.\n{lines}\n"
+        "Put the manifest back as it was; or set prevent_destroy to false, apply that, and try again."
+    )
+
+
+def _ensure_few(plan: Plan, state: State, limits: Limits) -> None:
+    deletes = [change.address for change in plan.changes if change.action is Action.DELETE]
+    count, existing = len(deletes), len(state.tasks)
+    percent = 100 * count / existing if existing else 0
+    too_many = count > limits.max_deletes
+    too_large = existing >= SMALL_STATE and percent > limits.max_delete_percent
+    if not too_many and not too_large:
+        return
+    named = "\n".join(f"  {address}" for address in deletes[:_NAMED])
+    more = f"\n  … and {count - _NAMED} more" if count > _NAMED else ""
+    flags = [f"--max-deletes {count}"] if too_many else []
+    flags += [f"--max-delete-percent {-(-100 * count // existing)}"] if too_large else []
+    raise UsageError(
+        f"This plan deletes {count} of {existing} tasks ({percent:.0f} %); the guard allows "
+        f"{limits.max_deletes} and {limits.max_delete_percent:g} %.\n{named}{more}\n"
+        f"If that is meant, add: {' '.join(flags)}"
+    )
