@@ -1,0 +1,65 @@
+"""Realistic manifests, the same for the same seed: what the benchmark reads."""
+
+import os
+import random
+
+_TYPES = ("bigint", "varchar", "decimal(12,2)", "timestamp", "int", "string", "boolean", "date")
+_WORDS = ("order", "payment", "customer", "invoice", "refund", "shipment", "session", "event", "stock", "price")
+
+
+def manifest(number: int, chance: random.Random) -> str:
+    """One real-time task of about 3 KB: two nodes, ten settings, twelve columns and mappings each."""
+    subject = chance.choice(_WORDS)
+    name = f"{subject}-{number:06d}"
+    columns = [f"{chance.choice(_WORDS)}_{index}" for index in range(12)]
+    types = [chance.choice(_TYPES) for _ in columns]
+    lines = [
+        "kind: IntegrationTask",
+        f"name: {name}",
+        "TaskInfo:",
+        f"  TaskName: {name.replace('-', '_')}",
+        f"  Description: Table {subject} number {number}, as it happens",
+        "  SyncType: 2",
+        "  TaskType: 201",
+        '  TaskMode: "1"',
+        '  ExecutorId: "20230313175748567418"',
+        "  Config:",
+        f"    concurrency: {chance.randint(1, 8)}",
+        "    checkpointInterval: 60",
+        "  Nodes:",
+    ]
+    for node, (kind, source) in enumerate((("INPUT", "MYSQL"), ("OUTPUT", "DLC")), start=1):
+        lines += [
+            f'    - Id: "{node}"',
+            f"      Name: {subject}_{kind.lower()}",
+            f"      NodeType: {kind}",
+            f"      DataSourceType: {source}",
+            f'      DatasourceId: "{65000 + chance.randint(0, 999)}"',
+            "      Config:",
+            *(f"        setting{index}: value-{chance.randint(0, 9999)}" for index in range(10)),
+            "      Schema:",
+            *(
+                f'        - {{Id: "{node}{index:02d}", Name: {column}, Type: "{kind_}"}}'
+                for index, (column, kind_) in enumerate(zip(columns, types, strict=True))
+            ),
+        ]
+    lines += ["  Mappings:", '    - SourceId: "1"', '      SinkId: "2"', "      SchemaMappings:"]
+    lines += [
+        f'        - {{SourceSchemaId: "1{index:02d}", SinkSchemaId: "2{index:02d}"}}'
+        for index in range(len(columns))
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_project(folder: str, count: int, *, seed: int = 1, endpoint: str = "embedded") -> None:
+    """A project with that many manifests, a hundred a folder."""
+    chance = random.Random(seed)
+    for number in range(count):
+        below = os.path.join(folder, "manifests", f"team-{number // 100:04d}")
+        os.makedirs(below, exist_ok=True)
+        with open(os.path.join(below, f"task-{number:06d}.yaml"), "w", encoding="utf-8") as file:
+            file.write(manifest(number, chance))
+    with open(os.path.join(folder, "provisioner.yaml"), "w", encoding="utf-8") as file:
+        file.write(
+            f"stack: 0011223344556677\nproject_id: '1'\nregion: ap-singapore\nendpoint: {endpoint}\n"
+        )
