@@ -4,7 +4,18 @@ import os
 import random
 
 _TYPES = ("bigint", "varchar", "decimal(12,2)", "timestamp", "int", "string", "boolean", "date")
-_WORDS = ("order", "payment", "customer", "invoice", "refund", "shipment", "session", "event", "stock", "price")
+_WORDS = (
+    "order",
+    "payment",
+    "customer",
+    "invoice",
+    "refund",
+    "shipment",
+    "session",
+    "event",
+    "stock",
+    "price",
+)
 
 
 def manifest(number: int, chance: random.Random) -> str:
@@ -60,6 +71,4 @@ def write_project(folder: str, count: int, *, seed: int = 1, endpoint: str = "em
         with open(os.path.join(below, f"task-{number:06d}.yaml"), "w", encoding="utf-8") as file:
             file.write(manifest(number, chance))
     with open(os.path.join(folder, "provisioner.yaml"), "w", encoding="utf-8") as file:
-        file.write(
-            f"stack: 0011223344556677\nproject_id: '1'\nregion: ap-singapore\nendpoint: {endpoint}\n"
-        )
+        file.write(f"stack: 0011223344556677\nproject_id: '1'\nregion: ap-singapore\nendpoint: {endpoint}\n")

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +79,14 @@ def examples(project: Project) -> Project:
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Type something at the prompt."""
     import io
 
     def typed(text: str) -> None:
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
 
-    yield typed
+    return typed
 
 
 def task_manifest(name: str, *, task_type: int = 201, description: str = "x") -> str:

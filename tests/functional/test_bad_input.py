@@ -66,7 +66,11 @@ def test_every_problem_of_every_file_in_one_run(project: Project) -> None:
     project.write("manifests/b.yaml", "name: b\n")
     ran = project.run("validate")
     lines = ran.err.removeprefix("Error: ").splitlines()
-    assert [line.split(":")[0] for line in lines[:3]] == ["manifests/a.yaml", "manifests/a.yaml", "manifests/b.yaml"]
+    assert [line.split(":")[0] for line in lines[:3]] == [
+        "manifests/a.yaml",
+        "manifests/a.yaml",
+        "manifests/b.yaml",
+    ]
     assert lines[3].startswith("3 problems")
 
 
@@ -80,7 +84,9 @@ STATES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", STATES)
-@pytest.mark.parametrize("command", [("plan",), ("apply", "-auto-approve"), ("show",), ("state", "list")], ids="-".join)
+@pytest.mark.parametrize(
+    "command", [("plan",), ("apply", "-auto-approve"), ("show",), ("state", "list")], ids="-".join
+)
 def test_a_bad_state_is_refused_and_kept(project: Project, name: str, command: tuple[str, ...]) -> None:
     """Exit 4, what to do, and the file is as it was: never taken for "nothing exists"."""
     assert project.run("apply", "-auto-approve").code == 0
@@ -105,7 +111,11 @@ def test_an_edit_by_hand_can_be_accepted(project: Project) -> None:
 
 
 SETTINGS = {
-    "unknown key": ("endpont: x\n", 3, 'provisioner.yaml:2:1: unknown field "endpont" (did you mean "endpoint"?)'),
+    "unknown key": (
+        "endpont: x\n",
+        3,
+        'provisioner.yaml:2:1: unknown field "endpont" (did you mean "endpoint"?)',
+    ),
     "wrong type": ("parallelism: many\n", 3, "provisioner.yaml:2:14: parallelism must be a whole number"),
     "http beyond loopback": ("endpoint: http://example.com\nregion: r\n", 1, "http"),
     "no region": ("endpoint: wedata.intl.tencentcloudapi.com\n", 1, "region"),
