@@ -59,7 +59,7 @@ def _print_version() -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone; the interpreter must not fail on flushing once more at exit.
-        sys.stdout = None  # type: ignore[assignment]  # documented as allowed: nothing is printed then
+        sys.stdout = None  # documented as allowed: nothing is printed then
     return 0
 
 
@@ -101,7 +101,8 @@ def _no_command(arguments: list[str], words: list[str]) -> int:
         else [n.split()[0] for n in BY_NAME]
     )
     raise UsageError(
-        f'There is no command "{typed}"{nearest(typed, names)}.\nThe commands are listed by:\n  provisioner --help'
+        f'There is no command "{typed}"{nearest(typed, names)}.\n'
+        "The commands are listed by:\n  provisioner --help"
     )
 
 

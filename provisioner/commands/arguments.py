@@ -136,7 +136,7 @@ def project_arguments() -> tuple[Argument, ...]:
             "--chdir",
             metavar="FOLDER",
             default="",
-            help="the project's folder (default: the nearest, upwards)",
+            help="project folder (default: nearest upwards)",
         ),
         _flag(
             "--env", metavar="NAME", default=None, help="environment of provisioner.yaml (PROVISIONER_ENV)"

@@ -93,7 +93,7 @@ def _tally(outcome: Outcome) -> Tally:
     )
 
 
-def _is_done(result: Result, adopted: set[str]) -> bool:
+def _is_done(result: Result, adopted: set[Address]) -> bool:
     return isinstance(result.reply, Done) or (
         isinstance(result.reply, Unknown) and result.change.address in adopted
     )

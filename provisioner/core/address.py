@@ -11,7 +11,7 @@ from typing import NewType, TypeAlias
 JSONValue: TypeAlias = "str | int | float | bool | Mapping[str, JSONValue] | Sequence[JSONValue] | None"
 """Anything JSON can say. Treated as immutable: a change is a new value."""
 
-JSONObject: TypeAlias = "Mapping[str, JSONValue]"
+JSONObject: TypeAlias = Mapping[str, "JSONValue"]
 
 Address = NewType("Address", str)
 """The manifest's ``name``: how state, plans and commands name a task. Never empty."""

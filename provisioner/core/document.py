@@ -20,11 +20,13 @@ MAX_NESTING = 64
 _MAX_DIGITS = 300
 """Longer numbers stay text: ``int()`` takes quadratic time and refuses 4,300 digits."""
 
-_WORDS: Mapping[str, bool | None] = {
+WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+"""Plain scalars that are not text."""
+
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-][0-9]+)?")
 _LINE_BREAK = re.compile(r"\r\n?|\n")
@@ -119,8 +121,8 @@ class Lines:
 
 def resolve(text: str) -> JSONValue:
     """What a plain scalar means: null, true, false, a number that reads back the same, or text."""
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in WORDS:
+        return WORDS[text]
     return resolve_number(text)
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 from yaml.error import MarkedYAMLError, YAMLError
 from yaml.events import (
     AliasEvent,
@@ -31,11 +31,14 @@ from yaml.events import (
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
 )
 
 from provisioner.core.address import JSONValue, Source
 from provisioner.core.document import (
     MAX_NESTING,
+    WORDS,
     Container,
     Finding,
     Lines,
@@ -69,18 +72,22 @@ _MAX_TAG_DIRECTIVES = 64  # libyaml compares each one with all before it
 _Mark: TypeAlias = Any
 """A ``yaml`` mark. The stubs allow for none; libyaml gives every event two."""
 
+_Parser: TypeAlias = Any
+"""A ``CParser``: its events are told apart by their type, which is faster than ``isinstance``."""
+
 _Start: TypeAlias = MappingStartEvent | SequenceStartEvent
 _Tagged: TypeAlias = ScalarEvent | MappingStartEvent | SequenceStartEvent
 _STARTS = frozenset([MappingStartEvent, SequenceStartEvent])
 _ENDS = frozenset([MappingEndEvent, SequenceEndEvent])
+_SILENT = frozenset([DocumentEndEvent, StreamStartEvent, StreamEndEvent])
+_TEXT = frozenset([str])
 
 # What libyaml accepts and YAML 1.2 reads differently, and what cannot be encoded.
 _MISREAD = re.compile("[\x85\u2028\u2029\ufeff\ud800-\udfff]")
 _REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _TAG = re.compile(r"(?:&\S+\s+)?(!\S*)")
 _TAG_DIRECTIVE = re.compile("^%TAG", re.MULTILINE)
-# The first characters of plain scalars that may be something else than text.
-_SUSPECT = frozenset(["", *"-0123456789~nNtTfF"])
+_NUMERIC = frozenset("-0123456789")
 
 
 def parse_yaml(text: str, file: str) -> tuple[list[Document], list[Problem]]:
@@ -124,7 +131,7 @@ class _UnusualError(Exception):
 
 def _quick(text: str, file: str) -> list[Document] | None:
     """The documents of a text in which nothing is unusual; None for any other."""
-    if not text.isascii() and _MISREAD.search(text):
+    if "%TAG" in text or (not text.isascii() and _MISREAD.search(text)):
         return None
     try:
         return _built(text, file)
@@ -141,16 +148,17 @@ def _built(text: str, file: str) -> list[Document]:
         YAMLError: this is not YAML.
         _UnusualError: there is something that may have to be refused.
     """
-    parser = CParser(text)
+    parser: _Parser = CParser(text)
     sources: list[Source] = []
     root: list[Any] = []
     # The values of the innermost container, or its keys and values in turn; and those around it.
-    items, outer = root, []
+    items: list[Any] = root
+    outer: list[list[Any]] = []
     for event in iter(parser.get_event, None):
         kind = type(event)
         if kind is ScalarEvent:
             value = event.value
-            if event.tag or (not event.style and value[:1] in _SUSPECT):
+            if event.tag or (not event.style and (value in WORDS or value[0] in _NUMERIC)):
                 value = _resolved(event)
             items.append(value)
         elif kind in _ENDS:
@@ -158,13 +166,12 @@ def _built(text: str, file: str) -> list[Document]:
             items = outer.pop()
             items.append(value)
         elif kind in _STARTS:
-            _ensure_usual(event, len(outer))
+            if event.tag or len(outer) == MAX_NESTING:
+                raise _UnusualError
             outer.append(items)
             items = []
-        elif kind is DocumentStartEvent:
+        elif kind not in _SILENT:
             sources.append(_first_source(event, parser, file))
-        elif kind is AliasEvent:
-            raise _UnusualError
     return [
         Document(value, source, index)
         for index, (value, source) in enumerate(zip(root, sources, strict=True))
@@ -181,7 +188,7 @@ def _resolved(event: ScalarEvent) -> JSONValue:
 def _map(items: list[Any]) -> dict[str, JSONValue]:
     """A map of keys and values in turn; every key is text and comes once."""
     keys = items[::2]
-    if not all(type(key) is str for key in keys):
+    if not {*map(type, keys)} <= _TEXT:
         raise _UnusualError
     value = dict(zip(keys, items[1::2], strict=True))
     if len(value) != len(keys) or "<<" in value:
@@ -189,16 +196,11 @@ def _map(items: list[Any]) -> dict[str, JSONValue]:
     return value
 
 
-def _ensure_usual(event: _Start, depth: int) -> None:
-    if event.tag or depth == MAX_NESTING:
+def _first_source(event: AliasEvent | DocumentStartEvent, parser: _Parser, file: str) -> Source:
+    """Where a document's first node stands."""
+    if isinstance(event, AliasEvent) or event.version not in _VERSIONS:
         raise _UnusualError
-
-
-def _first_source(event: DocumentStartEvent, parser: CParser, file: str) -> Source:
-    if event.tags or event.version not in _VERSIONS:
-        raise _UnusualError
-    mark = parser.peek_event().start_mark
-    return Source(file, mark.line + 1, mark.column + 1)
+    return Source(file, *_place(parser.peek_event().start_mark))
 
 
 # ── the careful reader ──────────────────────────────────────────────────────
@@ -284,7 +286,8 @@ class _Composer:
         if event.version not in _VERSIONS:
             self._find(event.start_mark, VERSION_DIRECTIVE)
         if event.tags:
-            offset = self._text.index("%TAG", event.start_mark.index)
+            begin: _Mark = event.start_mark
+            offset = self._text.index("%TAG", begin.index)
             self.findings.append(_tag_directive(self._text, offset))
 
     def _end_document(self) -> None:
@@ -320,9 +323,12 @@ class _Composer:
     def _declare(self, event: _Tagged) -> None:
         """Refuse a tag; let aliases know that an anchor has begun."""
         if event.tag:
-            written = _TAG.match(self._text, event.start_mark.index)
+            begin: _Mark = event.start_mark
+            written = _TAG.match(self._text, begin.index)
             tag = shown(written.group(1) if written else event.tag)
-            self._find(event.start_mark, f"the tag {tag} is not allowed: a value is what it looks like")
+            self._find(
+                event.start_mark, f"the tag {tag} is not allowed: remove it; a value is what it looks like"
+            )
         if event.anchor is not None:
             self._anchors[event.anchor] = None
 

@@ -28,7 +28,12 @@ _WORDS = {
     "before this line",
     "found unknown escape character": "this escape does not exist: write two backslashes for one, "
     "or use single quotes",
-    "found undefined tag handle": "a tag is not allowed: a value is what it looks like",
+    "found invalid Unicode character escape code": "this escape is not of a whole character: "
+    "write the character itself",
+    "did not find expected hexdecimal number": "this escape is not complete: write two backslashes for one, "
+    "or use single quotes",
+    "did not find expected comment or line break": 'text after "|" or ">" begins on the next line',
+    "found undefined tag handle": "a tag is not allowed: remove it; a value is what it looks like",
     "found a tab character where an indentation space is expected": "a tab cannot indent: use spaces",
     "found a tab character that violates indentation": "a tab cannot indent: use spaces",
     "found incompatible YAML document": "files are read as YAML 1.2: remove this line",
@@ -43,7 +48,7 @@ BEGINS_IN_ERROR = frozenset(["could not find expected ':'", "found unexpected en
 
 
 def syntax_fault(problem: str, *, begin_line: int, character: str) -> str:
-    """libyaml's ``problem`` with a construct that begins in a line, at a character."""
+    """What libyaml calls ``problem``, in our words; ``character`` stands at its place."""
     if problem == "found character that cannot start any token":
         return _impossible_beginning(character)
     return _WORDS.get(problem, f"not YAML: {problem}").replace("{begin}", str(begin_line))
