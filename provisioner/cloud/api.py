@@ -28,6 +28,8 @@ from provisioner.core.advice import advice_for
 from provisioner.core.calls import (
     OFFLINE,
     REAL_TIME,
+    DeleteTask,
+    Done,
     Listing,
     Refused,
     RemoteTask,
@@ -129,18 +131,21 @@ class CloudTaskApi:
                     progress(len(tasks))
         return Listing(tasks=tuple(tasks.values()), server_time=times[0])
 
-    def _pages(self, project_id: str, task_type: int, tasks: dict[TaskId, RemoteTask]) -> "list[Answer]":
+    def _pages(self, project_id: str, task_type: int, tasks: dict[TaskId, RemoteTask]) -> list[Answer]:
         """Every page of one type, into ``tasks``; a task that moved between pages counts once."""
+        size = PAGE_SIZE
         answers: list[Answer] = []
-        size, seen = PAGE_SIZE, set[TaskId]()
-        for number in range(1, _MAX_PAGES):
+        seen: set[TaskId] = set()
+        while len(answers) < _MAX_PAGES:
+            parameters = wire.list_parameters(project_id, task_type, page=len(answers) + 1, size=size)
             try:
-                answer = self._ask(wire.LIST, wire.list_parameters(project_id, task_type, page=number, size=size))
+                answer = self._ask(wire.LIST, parameters)
             except ApiRefusedError:
-                # The largest page is not documented: a refusal of the first may mean that it is smaller.
-                if number > 1 or size == _SMALL_PAGE:
+                # The largest page is not documented: the first may have been refused for its size.
+                if answers or size == _SMALL_PAGE:
                     raise
-                return self._small_pages(project_id, task_type, tasks)
+                size = _SMALL_PAGE
+                continue
             answers.append(answer)
             page = wire.list_reply(answer.fields, task_type)
             tasks.update({task.task_id: task for task in page.tasks})
@@ -186,3 +191,48 @@ class CloudTaskApi:
             self._pace.slow_down(action)
         if happened.code == CLOCK_IS_OFF and happened.server_time is not None:
             self._clock_offset = happened.server_time - int(self._now())
+
+
+class _NotFoundError(ApiRefusedError):
+    """The service does not know what was asked for: an answer, for some reads."""
+
+
+def _refusal(write: Write, failure: Failure) -> Reply:
+    """What an error code says about a write."""
+    if isinstance(write, DeleteTask) and family(failure.code) == "ResourceNotFound":
+        return Done(task_id=write.task_id, request_id=failure.request_id)
+    verdict = judge(failure, is_write=True)
+    if verdict is Verdict.UNKNOWN:
+        return Unknown(code=failure.code, message=failure.message, request_id=failure.request_id)
+    return Refused(
+        code=failure.code,
+        message=failure.message,
+        request_id=failure.request_id,
+        # A signature that was too old is worth one more try once the clock is corrected.
+        may_repeat=verdict is Verdict.REPEAT or failure.code == CLOCK_IS_OFF,
+    )
+
+
+def _error(action: str, happened: Happened) -> ApiError:
+    """A read's failure, for people."""
+    if isinstance(happened, Failure):
+        advice = advice_for(happened.code)
+        text = (
+            f"The service refused a call.\n  {action}: {happened.code}: {happened.message}\n"
+            f"  RequestId {happened.request_id}" + (f"\n{advice}" if advice else "")
+        )
+        kind = _NotFoundError if family(happened.code) == "ResourceNotFound" else ApiRefusedError
+        return kind(text)
+    code = happened.code if isinstance(happened, Lost) else "NotSent"
+    message = happened.message if isinstance(happened, Lost | NotSent) else ""
+    return ApiUnreachableError(
+        f"The service cannot be reached.\n  {action}: {code}: {message}\n{advice_for('NotSent')}"
+    )
+
+
+def _time_of(answer: Answer) -> int:
+    if answer.server_time is None:
+        raise ApiError(
+            "The service's answer is not usable.\n  it has no Date header, so its clock is not known"
+        )
+    return answer.server_time

@@ -127,7 +127,7 @@ class _Run:
             return Outcome(plan=plan)
         with ExitStack() as stack:
             stack.enter_context(self._interrupt.listening())
-            api = stack.enter_context(open_remote(self._settings, self._clock, self._terminal))
+            api = stack.enter_context(open_remote(self._settings, self._clock))
             plan = self._settle_first(api, plan)
             if plan.is_empty or not self._approved(plan):
                 self.backend.commit()

@@ -106,7 +106,9 @@ def open_project(options: Options) -> Project:
         if len(loaded.documents) > 1:
             problems.append(Problem(loaded.documents[1].source, f"{FILE_NAME} holds one document, not more"))
         value = loaded.documents[0].value
-        problems += _located(FILE_NAME, 0, Checker(settings_schema()).check(value), Severity.ERROR)
+        problems += _located(
+            FILE_NAME, loaded.documents[0].index, Checker(settings_schema()).check(value), Severity.ERROR
+        )
         document = value if isinstance(value, Mapping) else {}
     if problems:
         raise ManifestError(problem_text(problems))

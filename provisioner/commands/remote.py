@@ -1,20 +1,29 @@
 """The remote side, wired: the embedded emulator or an endpoint, credentials, region, pace."""
 
 import os
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from provisioner.commands.terminal import Terminal
+from provisioner.cloud.api import CloudTaskApi
+from provisioner.cloud.credentials import CredentialProvider, find_credential, find_region
+from provisioner.cloud.endpoint import Endpoint, parse_endpoint
+from provisioner.cloud.metadata import fetch_metadata
+from provisioner.cloud.pace import Pace
+from provisioner.cloud.transport import Transport
 from provisioner.core.calls import TaskApi
 from provisioner.core.settings import Settings
+from provisioner.core.signing import Credential
 from provisioner.engine.ports import Clock
+from provisioner.errors import StateError, UsageError
 
 EMULATOR_FOLDER = os.path.join(".provisioner", "emulator")
 _EMBEDDED_REGION = "ap-singapore"
 
 
 @contextmanager
-def open_remote(settings: Settings, clock: Clock, terminal: Terminal) -> Iterator[TaskApi]:
+def open_remote(settings: Settings, clock: Clock) -> Iterator[TaskApi]:
     """The task API for a project, for the time of a ``with``.
 
     Raises:
@@ -24,5 +33,82 @@ def open_remote(settings: Settings, clock: Clock, terminal: Terminal) -> Iterato
     if settings.is_embedded:
         with _embedded(settings, clock) as api:
             yield api
-    else:
-        yield _client(settings, clock, terminal)
+        return
+    endpoint = parse_endpoint(settings.endpoint)
+    region = settings.region or find_region(os.environ, home=_home())
+    if not region:
+        raise UsageError(
+            "No region is set.\nWrite one in provisioner.yaml, such as region: ap-singapore, or use --region."
+        )
+    provider = CredentialProvider(
+        lambda: find_credential(os.environ, home=_home(), fetch=fetch_metadata), time.time
+    )
+    with _client(settings, clock, endpoint, region, provider.current) as api:
+        yield api
+
+
+@contextmanager
+def _embedded(settings: Settings, clock: Clock) -> Iterator[TaskApi]:
+    """The emulator in this process, with its data under ``.provisioner/``; no account is needed."""
+    from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+
+    try:
+        server = EmulatorServer(EMULATOR_FOLDER)
+    except OSError as error:
+        raise StateError(
+            f"The embedded emulator cannot keep its data.\n  {EMULATOR_FOLDER}: {error.strerror}"
+        ) from error
+    # It limits its clients as the real service does; whoever asks for another pace means the emulator too.
+    server.switches.set({"calls_per_second": int(max(20, settings.rate_per_second * 2))})
+    identity, key = EMBEDDED_CREDENTIAL
+    credential = Credential(identity, key, source="embedded emulator")
+    region = settings.region or _EMBEDDED_REGION
+    with server, _client(settings, clock, parse_endpoint(server.url), region, lambda: credential) as api:
+        yield api
+
+
+@contextmanager
+def _client(
+    settings: Settings, clock: Clock, endpoint: Endpoint, region: str, credential: Callable[[], Credential]
+) -> Iterator[TaskApi]:
+    transport = Transport(
+        endpoint,
+        region=region,
+        monotonic=clock.monotonic,
+        connections=settings.parallelism + 1,
+        verify=_trusted(os.environ),
+        proxies=_proxies(os.environ, endpoint),
+    )
+    try:
+        yield CloudTaskApi(
+            transport,
+            credential=credential,
+            now=time.time,
+            sleep=clock.sleep,
+            jitter=random.random,
+            pace=Pace(settings.rate_per_second, monotonic=clock.monotonic, sleep=clock.sleep),
+        )
+    finally:
+        transport.close()
+
+
+def _trusted(environ: Mapping[str, str]) -> str | bool:
+    """The file of certificates that a person named, else those that come with requests."""
+    return environ.get("REQUESTS_CA_BUNDLE") or environ.get("SSL_CERT_FILE") or True
+
+
+def _proxies(environ: Mapping[str, str], endpoint: Endpoint) -> dict[str, str]:
+    """HTTPS_PROXY, unless NO_PROXY names the endpoint's host or a domain that it is in."""
+    proxy = environ.get("HTTPS_PROXY") or environ.get("https_proxy")
+    if not proxy or endpoint.url.startswith("http://"):
+        return {}
+    host = endpoint.host.partition(":")[0]
+    excluded = (environ.get("NO_PROXY") or environ.get("no_proxy") or "").split(",")
+    names = [name.strip().lstrip(".") for name in excluded if name.strip()]
+    if any(name in ("*", host) or host.endswith(f".{name}") for name in names):
+        return {}
+    return {"https": proxy}
+
+
+def _home() -> str:
+    return os.path.expanduser("~")

@@ -10,7 +10,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from provisioner.core import journal as journals
@@ -61,9 +61,11 @@ class LocalBackend:
             StateDamagedError: either cannot be trusted; nothing was changed.
             StateError: either cannot be read.
         """
+        # The journal first: a run that commits between the two reads leaves this one with a snapshot
+        # that is newer than its journal, never with one that is older.
         with self._translated("read"):
-            snapshot = self._disk.read(self._path)
             entries = self._disk.read(self._journal_path)
+            snapshot = self._disk.read(self._path)
         base = State(lineage="", stack=self._stack)
         if snapshot is not None:
             base = states.decode(snapshot, self.name, accept_edits=accept_edits)
@@ -111,7 +113,7 @@ class LocalBackend:
         if not self.lineage:
             self._ledger = Ledger(replace(self.state, lineage=new_lineage()))
         journal = self._journal or self._next_journal(endpoint)
-        with self._translated("reserve space in"):
+        with self._kept(), self._translated("reserve space in"):
             self._disk.reserve(journal.handle, journal.size, reserve_bytes)
             self._disk.sync(journal.handle)
 
@@ -125,13 +127,9 @@ class LocalBackend:
         if journal is None:
             raise StateError("The journal cannot be written any more.\n  An earlier write to it failed.")
         line, chain = journals.encode_entry(entry, journal.chain)
-        try:
-            with self._translated("write"):
-                self._disk.write(journal.handle, journal.size, line)
-                self._disk.sync_data(journal.handle)
-        except StateError:
-            self._journal = None
-            raise
+        with self._kept(), self._translated("write"):
+            self._disk.write(journal.handle, journal.size, line)
+            self._disk.sync_data(journal.handle)
         journal.chain, journal.size = chain, journal.size + len(line)
         self._ledger.add(entry)
 
@@ -160,8 +158,10 @@ class LocalBackend:
         journal, self._journal = self._journal, None
         if journal is not None:
             with self._translated("close"):
-                self._disk.truncate(journal.handle, journal.size)
-                self._disk.close(journal.handle)
+                try:
+                    self._disk.truncate(journal.handle, journal.size)
+                finally:
+                    self._disk.close(journal.handle)
 
     # ── the lock ────────────────────────────────────────────────────────────
 
@@ -174,6 +174,7 @@ class LocalBackend:
             StateError: the lock file cannot be written.
         """
         with self._translated("lock"):
+            self._disk.make_folder(os.path.dirname(self._path))
             handle = self._disk.lock(self._lock_path)
         if handle is None:
             raise StateLockedError(self._held_by())
@@ -185,9 +186,11 @@ class LocalBackend:
             yield
             self.close()
         finally:
-            # Emptied while still held, so that a free lock never names a holder.
-            with self._translated("unlock"):
+            # Emptied while still held, so that a free lock does not name a holder. A failure here loses
+            # nothing, and must not stand in the place of what the run itself has to say.
+            with suppress(OSError):
                 self._disk.truncate(handle, 0)
+            with suppress(OSError):
                 self._disk.close(handle)
 
     def holder(self) -> Holder | None:
@@ -246,7 +249,6 @@ class LocalBackend:
     def _write_snapshot(self) -> None:
         state = replace(self.state, serial=self.state.serial + 1)
         with self._translated("write"):
-            self._disk.make_folder(os.path.dirname(self._path))
             write_atomic(self._disk, self._path, states.encode(state, self._tool_version))
         self._ledger = Ledger(state)
         self._snapshot_seq = state.seq
@@ -277,6 +279,15 @@ class LocalBackend:
             f"  {self._journal_name}: {problem}.\n"
             "Using them would forget tasks that exist. Put both back from one backup."
         )
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Give the journal up when a write to it fails: a second sync might report a success that is none."""
+        try:
+            yield
+        except StateError:
+            self._journal = None
+            raise
 
     @contextmanager
     def _translated(self, verb: str) -> Iterator[None]:

@@ -1,0 +1,56 @@
+"""``emulator``: serve the emulated API to other programs."""
+
+import signal
+import threading
+from collections.abc import Sequence
+
+from provisioner.commands.terminal import Terminal
+from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from provisioner.emulator.switches import SWITCHES
+from provisioner.errors import UsageError
+
+
+def serve(terminal: Terminal, *, port: str, data: str | None, switches: Sequence[str]) -> int:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Raises:
+        UsageError: the port or the folder cannot be used, or there is no such switch.
+    """
+    if not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise UsageError(f"--port takes a number up to 65535, not {port!r}.")
+    values = dict(_switch(text) for text in switches)
+    try:
+        server = EmulatorServer(data, port=int(port), switches=values)
+    except OSError as error:
+        raise UsageError(
+            f"The emulator cannot serve.\n  port {port}, data {data}: {error.strerror}"
+        ) from error
+    stopped = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stopped.set())
+    identity, key = EMBEDDED_CREDENTIAL
+    with server:
+        terminal.result(
+            f"Serving on {server.url}\n"
+            f"  provisioner apply --endpoint {server.url}\n"
+            f"with TENCENTCLOUD_SECRET_ID={identity} TENCENTCLOUD_SECRET_KEY={key}. Ctrl-C ends it."
+        )
+        stopped.wait()
+    return 0
+
+
+def switches_text() -> str:
+    """The switches as a table."""
+    width = max(len(switch.name) for switch in SWITCHES)
+    return "\n".join(
+        f"{switch.name:<{width}}  {switch.default!s:<8}  {switch.known:<10}  {switch.text}"
+        + (f" ({' | '.join(switch.values)})" if switch.values else "")
+        for switch in SWITCHES
+    )
+
+
+def _switch(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set takes SWITCH=VALUE, not {text!r}.")
+    return name, value

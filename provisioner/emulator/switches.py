@@ -1,0 +1,93 @@
+"""What nobody outside can know about the live service, as switches.
+
+Rule: everything the documents leave open, or contradict themselves on, is a row with a default, the
+values it can take, and whether the default is documented or assumed. The client has to work under
+every value; the tests try them all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One open question and the answer that is played."""
+
+    name: str
+    default: str | int
+    values: tuple[str, ...]
+    """Empty: any whole number from 0."""
+
+    known: str
+    """``documented`` or ``assumed``."""
+
+    text: str
+
+
+_DOCUMENTED, _ASSUMED = "documented", "assumed"
+_NAMED = ("accept", "InvalidParameter", "FailedOperation")
+_GONE = ("null", "ResourceNotFound", "FailedOperation")
+
+SWITCHES = (
+    Switch("site", "intl", ("intl", "china"), _DOCUMENTED, "China-only fields are unknown elsewhere"),
+    Switch("calls_per_second", 20, (), _DOCUMENTED, "calls of one action within a second; 0 = no limit"),
+    Switch("clock_offset_seconds", 0, (), _ASSUMED, "how far the service's clock is ahead"),
+    Switch("latency_ms", 0, (), _ASSUMED, "how long every call takes"),
+    Switch("duplicate_name", "accept", _NAMED, _ASSUMED, "a second task of the same name in a project"),
+    Switch("not_found", "null", _GONE, _ASSUMED, "how a read says that there is no such task"),
+    Switch("modify", "replace", ("replace", "merge"), _ASSUMED, "whether absent fields are cleared"),
+    Switch("create_keeps", "all", ("all", "scalars"), _ASSUMED, "whether Config, Nodes, Mappings are kept"),
+    Switch("create_offline", "accept", ("accept", "refuse"), _ASSUMED, "whether create takes TaskType 202"),
+    Switch("null_parameter", "ignore", ("ignore", "refuse"), _ASSUMED, "an explicit null in a request"),
+    Switch("list_lag_seconds", 0, (), _ASSUMED, "how long a new task is missing in listings"),
+    Switch("max_page_size", 200, (), _ASSUMED, "larger pages are refused"),
+    Switch("node_ids", "keep", ("keep", "renumber"), _ASSUMED, "whether ids of nodes stay as written"),
+    Switch("console_settings", "none", ("none", "add"), _DOCUMENTED, "settings that nobody wrote"),
+    Switch("task_mode", "keep", ("keep", "empty"), _DOCUMENTED, "TaskMode as it is read back"),
+    Switch("modify_needs_lock", "no", ("no", "yes"), _ASSUMED, "whether others' locks forbid a modify"),
+)
+BY_NAME: Mapping[str, Switch] = {switch.name: switch for switch in SWITCHES}
+
+
+class Switches:
+    """The values in force. Read as attributes' values by name: ``switches["site"]``."""
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self._values: dict[str, Any] = {switch.name: switch.default for switch in SWITCHES}
+        self.set(values or {})
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401  # text or a number, by the table
+        """The value in force."""
+        return self._values[name]
+
+    def set(self, values: Mapping[str, Any]) -> None:
+        """Turn some switches; none if one of them cannot be turned so.
+
+        Raises:
+            UsageError: there is no such switch, or it does not take that value.
+        """
+        self._values.update({name: _checked(name, value) for name, value in values.items()})
+
+    def all(self) -> dict[str, Any]:
+        """Every switch and its value."""
+        return dict(self._values)
+
+
+def _checked(name: str, value: object) -> str | int:
+    switch = BY_NAME.get(name)
+    if switch is None:
+        raise UsageError(f'There is no switch "{name}". There are: {", ".join(BY_NAME)}.')
+    if switch.values:
+        if value not in switch.values:
+            raise UsageError(f'The switch "{name}" takes {" or ".join(switch.values)}, not {value!r}.')
+        return str(value)
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise UsageError(f'The switch "{name}" takes a whole number from 0, not {value!r}.')
+    return number
