@@ -59,7 +59,7 @@ class Lost:
     message: str
 
 
-Happened: TypeAlias = "Answer | Failure | NotSent | Lost"
+Happened: TypeAlias = Answer | Failure | NotSent | Lost
 
 _REFUSED_BEFORE_EFFECT = frozenset(
     {

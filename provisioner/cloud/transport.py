@@ -92,9 +92,7 @@ class Transport:
             "X-TC-Region": self._region,
             "X-TC-Language": "en-US",
             "X-TC-RequestClient": f"provisioner_{__version__}",
-            "Authorization": authorization(
-                credential, signed, payload, timestamp=timestamp, service=SERVICE
-            ),
+            "Authorization": authorization(credential, signed, payload, timestamp=timestamp, service=SERVICE),
             # A compressed reply could be far larger than it seems.
             "Accept-Encoding": "identity",
         }

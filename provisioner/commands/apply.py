@@ -5,14 +5,14 @@ Read ``_Run.under_lock`` for the order of things; what happens to one task is in
 
 import os
 import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from provisioner.commands.lock import locked
 from provisioner.commands.outcome import Outcome, conclude, settled_lines
 from provisioner.commands.plan import desired_tasks, limits_of, plan_of, read_saved
-from provisioner.commands.project import Options, Project, open_project, this_run
+from provisioner.commands.project import Options, Project, open_project
 from provisioner.commands.remote import open_remote
 from provisioner.commands.terminal import ApplyReporter, Terminal
 from provisioner.commands.workers import Interrupt, SystemClock, ThreadWorkers
@@ -27,9 +27,8 @@ from provisioner.core.state import State
 from provisioner.engine.apply import Applier
 from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Settler, to_adopt
 from provisioner.engine.steps import Context
-from provisioner.errors import ConflictError, StalePlanError, StateLockedError, UsageError
+from provisioner.errors import ConflictError, StalePlanError, UsageError
 from provisioner.render.plan_text import render_plan
-from provisioner.store.backend import LocalBackend
 
 _ENTRY_BYTES = 2_000
 """Journal space for one write's entries beside the body, generously."""
@@ -67,30 +66,6 @@ def apply(terminal: Terminal, options: Options, chosen: ApplyOptions) -> int:
     with locked(terminal, run.backend, chosen.lock_timeout_seconds):
         outcome = run.under_lock()
     return conclude(terminal, outcome, as_json=chosen.as_json)
-
-
-@contextmanager
-def locked(terminal: Terminal, backend: LocalBackend, timeout_seconds: float = 0) -> Iterator[None]:
-    """Hold the lock; wait for it as long as was asked.
-
-    Raises:
-        StateLockedError: somebody else holds it.
-    """
-    deadline = time.monotonic() + timeout_seconds
-    said = False
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(backend.locked(this_run(int(time.time()))))
-                break
-            except StateLockedError as error:
-                if time.monotonic() >= deadline:
-                    raise
-                if not said:
-                    terminal.say(f"{error}\nWaiting up to {timeout_seconds:g} seconds ...")
-                said = True
-                time.sleep(0.2)
-        yield
 
 
 class _Run:

@@ -84,7 +84,7 @@ COMMANDS: tuple[Command, ...] = (
         _JSON, _VERBOSE,
     )),
     Command("state list", "list the addresses in the state", (
-        _operand("prefix", nargs="?", default="", metavar="PREFIX", help="only addresses that begin like this"),
+        _operand("prefix", nargs="?", default="", metavar="PREFIX", help="only those that begin like this"),
     )),
     Command("state show", "show one task as it was last applied", (
         _operand("address", metavar="ADDRESS", help="the task"), _JSON,

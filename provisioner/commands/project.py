@@ -6,7 +6,6 @@ finds the root, reads the settings and words a problem in the same way.
 
 import gc
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,10 +17,9 @@ from provisioner.core.problem import Problem, Severity
 from provisioner.core.schema import manifest_schema
 from provisioner.core.settings import BY_NAME, FILE_NAME, Settings, resolve, settings_schema
 from provisioner.core.state import State
-from provisioner.core.times import utc_text
 from provisioner.core.validation import Checker, Fault, nearest
 from provisioner.errors import ManifestError, UsageError
-from provisioner.store.backend import Holder, LocalBackend
+from provisioner.store.backend import LocalBackend
 from provisioner.store.documents import LoadedFile, find_documents, load_documents, locate
 
 
@@ -156,13 +154,6 @@ def problem_text(problems: Iterable[Problem]) -> str:
     count = sum(problem.severity is Severity.ERROR for problem in listed)
     lines = "\n".join(str(problem) for problem in listed)
     return f"{lines}\n{count} problem{'' if count == 1 else 's'}. Nothing was changed."
-
-
-def this_run(now: int) -> Holder:
-    """Who holds the lock when we do."""
-    # The command without its arguments' values: an argument may be anything.
-    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:2]])
-    return Holder(pid=os.getpid(), host=os.uname().nodename, command=command, since=utc_text(now))
 
 
 def setting_flags(values: Mapping[str, object]) -> dict[str, str | float | None]:

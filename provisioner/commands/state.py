@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from provisioner.commands.apply import locked
+from provisioner.commands.lock import locked
 from provisioner.commands.project import Options, open_project
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import ADDRESS_PATTERN, Address

@@ -43,7 +43,7 @@ class DeleteTask:
     task_type: int
 
 
-Write: TypeAlias = "CreateTask | ModifyTask | DeleteTask"
+Write: TypeAlias = CreateTask | ModifyTask | DeleteTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class Unknown:
     request_id: str = ""
 
 
-Reply: TypeAlias = "Done | Refused | Unknown"
+Reply: TypeAlias = Done | Refused | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,7 +103,7 @@ class Resolved:
     """What was seen, for people."""
 
 
-Entry: TypeAlias = "Intent | Finished | Rejected | Resolved"
+Entry: TypeAlias = Intent | Finished | Rejected | Resolved
 
 _ENTRIES: Mapping[str, type[Entry]] = {
     "intent": Intent,

@@ -31,7 +31,7 @@ def plan_schema() -> Schema:
                 "environment": _said(_TEXT, "Empty if none was chosen."),
                 "targets": {"type": "array", "items": _TEXT},
                 "destroy": {"type": "boolean"},
-                "summary": _object({name: _COUNT for name in ("add", "change", "destroy", "unchanged")}),
+                "summary": _object(dict.fromkeys(("add", "change", "destroy", "unchanged"), _COUNT)),
                 "resource_changes": {"type": "array", "items": _change()},
                 "unsettled": {"type": "array", "items": _unsettled()},
             }

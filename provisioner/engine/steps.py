@@ -60,8 +60,8 @@ class Pause:
     seconds: float
 
 
-Request: TypeAlias = "Send | Look | Pause"
-Answer: TypeAlias = "Reply | RemoteTask | ApiError | None"
+Request: TypeAlias = Send | Look | Pause
+Answer: TypeAlias = Reply | RemoteTask | ApiError | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

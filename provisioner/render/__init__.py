@@ -1,1 +1,1 @@
-"""A plan as a document: text out, nothing printed."""
+"""Plans, states and results as text and JSON: values in, text out, nothing printed."""

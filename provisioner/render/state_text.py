@@ -5,7 +5,7 @@ Rule: what was made is shown as it was last applied; a secret's place is shown, 
 
 from collections.abc import Iterable, Iterator
 
-from provisioner.core.address import Address
+from provisioner.core.address import Address, JSONValue
 from provisioner.core.plan_document import TYPE, shown_body
 from provisioner.core.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
@@ -42,7 +42,7 @@ def render_state(state: State, *, colour: bool) -> str:
 def _record_lines(address: Address, record: TaskRecord, paint: Paint) -> Iterator[str]:
     yield paint(f"# {printable(address)}", "bold")
     yield f"{TYPE} {value_text(address)} {{"
-    head = {
+    head: dict[str, JSONValue] = {
         "task_id": record.task_id,
         "project_id": record.project_id,
         "task_type": record.task_type,

@@ -113,7 +113,7 @@ class LocalBackend:
         if not self.lineage:
             self._ledger = Ledger(replace(self.state, lineage=new_lineage()))
         journal = self._journal or self._next_journal(endpoint)
-        with self._kept(), self._translated("reserve space in"):
+        with self._giving_up(), self._translated("reserve space in"):
             self._disk.reserve(journal.handle, journal.size, reserve_bytes)
             self._disk.sync(journal.handle)
 
@@ -127,7 +127,7 @@ class LocalBackend:
         if journal is None:
             raise StateError("The journal cannot be written any more.\n  An earlier write to it failed.")
         line, chain = journals.encode_entry(entry, journal.chain)
-        with self._kept(), self._translated("write"):
+        with self._giving_up(), self._translated("write"):
             self._disk.write(journal.handle, journal.size, line)
             self._disk.sync_data(journal.handle)
         journal.chain, journal.size = chain, journal.size + len(line)
@@ -281,7 +281,7 @@ class LocalBackend:
         )
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _giving_up(self) -> Iterator[None]:
         """Give the journal up when a write to it fails: a second sync might report a success that is none."""
         try:
             yield

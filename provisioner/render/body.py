@@ -1,0 +1,122 @@
+"""A whole TaskInfo body as a block: what is created, what is recorded.
+
+Rule: fields stand in the order of the field table, plain values before blocks, so that every task
+reads the same way. Long lists of columns are cut and counted unless everything was asked for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeGuard
+
+from provisioner.core.address import JSONObject, JSONValue
+from provisioner.core.canonical import keys_of
+from provisioner.core.diff import ItemKey
+from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
+from provisioner.render.words import Pen, counted, item_label, label, value_text
+
+_SHORT_LIST = 8
+_SHOWN_ITEMS = 6
+_NAMES = {
+    "IntegrationNodeInfo": "node",
+    "IntegrationNodeMapping": "mapping",
+    "IntegrationNodeSchema": "column",
+    "IntegrationNodeSchemaMapping": "pair",
+    "IntegrationTag": "tag",
+}
+
+Pairs = Sequence[tuple[str, str]]
+"""Labels and texts that stand before the fields of a body."""
+
+
+def body_lines(pen: Pen, symbol: str, body: JSONObject, head: Pairs = (), depth: int = 1) -> Iterator[str]:
+    """The fields of a TaskInfo, after the lines of ``head``. Secrets must be replaced already."""
+    yield from object_lines(pen, symbol, body, TASK, depth, head)
+
+
+def object_lines(
+    pen: Pen, symbol: str, value: JSONObject, kind: str, depth: int, head: Pairs = ()
+) -> Iterator[str]:
+    """The fields of one API object; ``kind`` is its name in the field table, or empty for a map."""
+    rules = OBJECTS.get(kind, {})
+    names = [name for name in rules if name in value]
+    names += [name for name in value if name not in rules]
+    plain = [
+        (label(name), value_text(value[name], verbose=pen.verbose)) for name in names if _plain(value[name])
+    ]
+    yield from pair_lines(pen, symbol, [*head, *plain], depth)
+    for name in names:
+        if not _plain(value[name]):
+            yield from _block(pen, symbol, name, value[name], rules.get(name), depth)
+
+
+def pair_lines(pen: Pen, symbol: str, pairs: Pairs, depth: int) -> Iterator[str]:
+    """``name = text``, with the equals signs under each other."""
+    width = max((len(name) for name, _ in pairs), default=0)
+    for name, text in pairs:
+        yield pen.line(depth, symbol, f"{name:<{width}} = {text}")
+
+
+def is_leaf(rule: FieldRule | None) -> bool:
+    """Whether items of this list are small enough to stand on one line each: columns, pairs, tags."""
+    inside = OBJECTS[rule.item].values() if rule is not None and rule.item else ()
+    return all(inner.kind not in (Kind.OBJECT, Kind.OBJECTS) for inner in inside)
+
+
+def item_value(value: JSONObject, rule: FieldRule | None) -> str:
+    """One item on one line, its fields in the order of the table."""
+    order = OBJECTS.get(rule.item, {}) if rule is not None else {}
+    names = [name for name in order if name in value] + [name for name in value if name not in order]
+    return value_text({name: value[name] for name in names})
+
+
+def items_word(rule: FieldRule | None, count: int) -> str:
+    """``32 columns``, ``1 node``; ``items`` of whatever has no name."""
+    return counted(count, _NAMES.get(rule.item if rule is not None else "", "item"))
+
+
+def _plain(value: JSONValue) -> bool:
+    return isinstance(value, str) or not isinstance(value, Mapping | Sequence) or not value
+
+
+def _block(
+    pen: Pen, symbol: str, name: str, value: JSONValue, rule: FieldRule | None, depth: int
+) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield pen.line(depth, symbol, f"{label(name)} {{")
+        yield from object_lines(pen, symbol, value, rule.item if rule is not None else "", depth + 1)
+        yield pen.line(depth, "", "}")
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        if _all_maps(value) and not is_leaf(rule):
+            yield from _items(pen, symbol, name, value, rule, depth)
+        else:
+            yield from _rows(pen, symbol, name, value, rule, depth)
+
+
+def _items(
+    pen: Pen, symbol: str, name: str, items: Sequence[JSONObject], rule: FieldRule | None, depth: int
+) -> Iterator[str]:
+    """A block for each item: nodes and mappings."""
+    keys = keys_of(items, rule) if rule is not None else None
+    for index, item in enumerate(items):
+        part = str(index) if keys is None else ItemKey(" → ".join(keys[index]))
+        yield pen.line(depth, symbol, f"{item_label(name, part)} {{")
+        yield from object_lines(pen, symbol, item, rule.item if rule is not None else "", depth + 1)
+        yield pen.line(depth, "", "}")
+
+
+def _rows(
+    pen: Pen, symbol: str, name: str, items: Sequence[JSONValue], rule: FieldRule | None, depth: int
+) -> Iterator[str]:
+    """A line for each item."""
+    is_short = pen.verbose or len(items) <= _SHORT_LIST
+    yield pen.line(depth, symbol, f"{label(name)} = [")
+    for item in items if is_short else items[:_SHOWN_ITEMS]:
+        text = item_value(item, rule) if isinstance(item, Mapping) else value_text(item, verbose=pen.verbose)
+        yield pen.line(depth + 1, symbol, f"{text},")
+    if not is_short:
+        more = len(items) - _SHOWN_ITEMS
+        yield pen.line(depth + 1, "", f"# ({items_word(rule, more).replace(' ', ' more ', 1)})")
+    yield pen.line(depth, "", "]")
+
+
+def _all_maps(items: Sequence[JSONValue]) -> TypeGuard[Sequence[JSONObject]]:
+    return all(isinstance(item, Mapping) for item in items)
