@@ -1,59 +1,12 @@
-"""A project in a folder of its own, and a way to run the program in it."""
+"""Fixtures for tests that run the whole program."""
 
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from provisioner.cli import main
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What one run of the program came to."""
-
-    code: int
-    out: str
-    err: str
-
-
-class Project:
-    """A folder with a project in it; every run is the real ``main``."""
-
-    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.root = root
-        self._capsys = capsys
-
-    def run(self, *arguments: str) -> Ran:
-        """Run the program in the folder."""
-        before = Path.cwd()
-        os.chdir(self.root)
-        try:
-            code = main(list(arguments))
-        finally:
-            os.chdir(before)
-        captured = self._capsys.readouterr()
-        return Ran(code, captured.out, captured.err)
-
-    def write(self, name: str, text: str) -> Path:
-        """Put a file into the folder."""
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def files(self) -> dict[str, bytes]:
-        """Every file and its bytes: to see that nothing was changed."""
-        return {
-            str(path.relative_to(self.root)): path.read_bytes()
-            for path in sorted(self.root.rglob("*"))
-            if path.is_file()
-        }
+from projects import REPOSITORY, Project
 
 
 @pytest.fixture
@@ -87,11 +40,3 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
 
     return typed
-
-
-def task_manifest(name: str, *, task_type: int = 201, description: str = "x") -> str:
-    """A small valid manifest."""
-    return (
-        f"kind: IntegrationTask\nname: {name}\nTaskInfo:\n  Description: {description}\n"
-        f"  SyncType: 2\n  TaskType: {task_type}\n  Config:\n    concurrency: 1\n"
-    )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Project, task_manifest
+from projects import Project, task_manifest
 
 Change = Callable[[Project], object]
 

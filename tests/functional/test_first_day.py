@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from conftest import Project, task_manifest
+from projects import Project, task_manifest
 
 
 def _tasks(project: Project) -> dict[str, str]:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Project, task_manifest
+from projects import Project, task_manifest
 
 TASKS = 200
 SEED = int(os.environ.get("KILL_SEED", "1"))

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Project
+from projects import REPOSITORY, Project
 
 import provisioner.errors
 from provisioner import __version__

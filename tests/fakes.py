@@ -1,0 +1,554 @@
+"""The outside world of the engine, in memory: a service, a state, workers, a clock, a listener.
+
+Each is a full implementation of its protocol. A test arranges the world (``fates``, ``waits``,
+``fail_after``), lets the engine run, and looks at what came of it: ``events`` tells in which order.
+"""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from provisioner.core.address import Address, JSONObject, Source, TaskId
+from provisioner.core.calls import (
+    OFFLINE,
+    REAL_TIME,
+    CreateTask,
+    DeleteTask,
+    Done,
+    Listing,
+    ModifyTask,
+    Refused,
+    RemoteTask,
+    Reply,
+    SignedWrite,
+    Unknown,
+    Write,
+)
+from provisioner.core.journal import Entry, Finished, Intent, Ledger, Rejected
+from provisioner.core.manifest import TaskSpec, spec_digest
+from provisioner.core.plan import Change, Origin, Plan, make_plan
+from provisioner.core.state import Attempt, State, TaskRecord
+from provisioner.core.times import utc_text
+from provisioner.engine.apply import Applied, Applier
+from provisioner.engine.ports import Completed
+from provisioner.engine.settle import Settler
+from provisioner.engine.steps import Context
+from provisioner.errors import ApiError, StateError
+
+START = 1_700_000_000
+"""Unix seconds at which every fake clock begins."""
+
+SIGNATURE_SECONDS = 300
+
+CREATE = "CreateIntegrationTask"
+MODIFY = "ModifyIntegrationTask"
+DELETE = "DeleteIntegrationTask"
+DELETE_OFFLINE = "DeleteOfflineTask"
+
+
+class FakeClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> int:
+        """See ``Clock.now``."""
+        return START + int(self.seconds)
+
+    def monotonic(self) -> float:
+        """See ``Clock.monotonic``."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """See ``Clock.sleep``; returns at once."""
+        self.seconds += seconds
+
+
+@dataclass
+class ListReporter:
+    """Remembers what it heard."""
+
+    heard: list[str] = field(default_factory=list)
+
+    def started(self, address: Address, verb: str) -> None:
+        """See ``Reporter.started``."""
+        self.heard.append(f"{address}: {verb}")
+
+    def finished(self, address: Address, verb: str, detail: str) -> None:
+        """See ``Reporter.finished``."""
+        self.heard.append(f"{address}: {verb} done: {detail}")
+
+    def failed(self, address: Address, verb: str, detail: str) -> None:
+        """See ``Reporter.failed``."""
+        self.heard.append(f"{address}: {verb} failed: {detail}")
+
+    def note(self, text: str) -> None:
+        """See ``Reporter.note``."""
+        self.heard.append(f"note: {text}")
+
+
+class SyncWorkers:
+    """One piece of work at each ``wait``, the one that ``choose`` picks; nothing runs on the side.
+
+    Where nothing is under way, ``wait`` lets the clock run on by the time it was given.
+    """
+
+    def __init__(self, clock: FakeClock, choose: Callable[[int], int] = lambda _count: 0) -> None:
+        self._clock = clock
+        self._choose = choose
+        self._pending: list[tuple[int, Callable[[], object]]] = []
+        self.most_under_way = 0
+
+    def submit(self, ticket: int, work: Callable[[], object]) -> None:
+        """See ``Workers.submit``."""
+        self._pending.append((ticket, work))
+        self.most_under_way = max(self.most_under_way, len(self._pending))
+
+    def wait(self, timeout_seconds: float | None) -> list[Completed]:
+        """See ``Workers.wait``."""
+        if self._pending:
+            ticket, work = self._pending.pop(self._choose(len(self._pending)))
+            return [Completed(ticket, work())]
+        if timeout_seconds is None:
+            raise AssertionError("the engine waits for ever: nothing is under way")
+        self._clock.sleep(timeout_seconds)
+        return []
+
+
+# ── the service ─────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of one send."""
+
+    takes_effect: bool = True
+    reply: Reply | None = None
+    """None: ``Done``, as the service would say."""
+
+    delay_seconds: int = 0
+    """How long after the send it takes effect."""
+
+
+OK = Fate()
+LOST_BEFORE = Fate(takes_effect=False, reply=Unknown(code="ConnectionLost", message="no answer"))
+LOST_AFTER = Fate(reply=Unknown(code="Timeout", message="no answer"))
+
+
+def late(seconds: int) -> Fate:
+    """No answer, and the effect comes later."""
+    return Fate(reply=Unknown(code="Timeout", message="no answer"), delay_seconds=seconds)
+
+
+def refused(code: str, *, may_repeat: bool = False) -> Fate:
+    """No effect, and the service says so."""
+    return Fate(
+        takes_effect=False,
+        reply=Refused(code=code, message=f"said {code}", request_id="r-no", may_repeat=may_repeat),
+    )
+
+
+@dataclass
+class Stored:
+    """A task as the service holds it."""
+
+    task_id: TaskId
+    project_id: str
+    task_type: int
+    body: JSONObject
+    created: int
+
+    @property
+    def name(self) -> str:
+        """TaskName."""
+        return str(self.body.get("TaskName", ""))
+
+
+class FakeTaskApi:
+    """A service in memory, with a clock of its own. See ``TaskApi``."""
+
+    def __init__(self, clock: FakeClock, events: list[str] | None = None) -> None:
+        self.events: list[str] = [] if events is None else events
+        self.server_clock = FakeClock()
+        self.tasks: dict[TaskId, Stored] = {}
+        self.ever: set[TaskId] = set()
+        """Every id that was ever given."""
+
+        self.sent: list[SignedWrite] = []
+        self.fates: deque[Fate] = deque()
+        """Of the next sends, in order; ``OK`` once they are used up."""
+
+        self.fates_of: dict[str, deque[Fate]] = {}
+        """The same, of the sends that concern one TaskName; they come first."""
+
+        self.dropped: dict[str, set[str]] = {CREATE: set(), MODIFY: set()}
+        """Fields of TaskInfo that the service does not keep, by action."""
+
+        self.read_errors: deque[ApiError | None] = deque()
+        self.sign_errors: deque[ApiError | None] = deque()
+        self.list_lag_seconds = 0
+        self.pace_seconds: dict[str, float] = {}
+        """Least time between two sends of an action."""
+
+        self._ready_at: dict[str, float] = {}
+        self._late: list[tuple[int, Callable[[], object]]] = []
+        self._clock = clock
+
+    # What TaskApi promises
+
+    def sign(self, write: Write) -> SignedWrite:
+        """See ``TaskApi.sign``."""
+        error = self.sign_errors.popleft() if self.sign_errors else None
+        if error is not None:
+            raise error
+        content = {} if isinstance(write, DeleteTask) else write.body
+        payload = json.dumps([self.action_of(write), content], sort_keys=True).encode()
+        return SignedWrite(
+            write=write,
+            action=self.action_of(write),
+            payload=payload,
+            headers={},
+            timestamp=self._clock.now(),
+            digest=hashlib.sha256(payload).hexdigest(),
+        )
+
+    def send(self, signed: SignedWrite) -> Reply:
+        """See ``TaskApi.send``."""
+        if any(earlier is signed for earlier in self.sent):
+            raise AssertionError("the same bytes were sent twice")
+        self.sent.append(signed)
+        name = self._name_of(signed.write)
+        self.events.append(f"send {signed.action} {name}")
+        self._ready_at[signed.action] = self._clock.monotonic() + self.pace_seconds.get(signed.action, 0)
+        if self.server_clock.now() - signed.timestamp > SIGNATURE_SECONDS:
+            return Refused(code="AuthFailure.SignatureExpire", message="too old")
+        fates = self.fates_of.get(name) or self.fates
+        fate = fates.popleft() if fates else OK
+        if not fate.takes_effect:
+            return fate.reply or Refused(code="InternalTest", message="")
+        if fate.delay_seconds:
+            due = self.server_clock.now() + fate.delay_seconds
+            self._late.append((due, lambda: self._done(signed.write)))
+            return fate.reply or Unknown(code="Timeout", message="")
+        reply = self._done(signed.write)
+        return fate.reply or reply
+
+    def seconds_until_ready(self, action: str) -> float:
+        """See ``TaskApi.seconds_until_ready``."""
+        return max(0.0, self._ready_at.get(action, 0.0) - self._clock.monotonic())
+
+    def action_of(self, write: Write) -> str:
+        """See ``TaskApi.action_of``."""
+        match write:
+            case CreateTask():
+                return CREATE
+            case ModifyTask():
+                return MODIFY
+            case DeleteTask(task_type=task_type):
+                return DELETE_OFFLINE if task_type == OFFLINE else DELETE
+
+    def read(self, project_id: str, task_id: TaskId, task_type: int) -> RemoteTask | None:
+        """See ``TaskApi.read``."""
+        self.events.append(f"read {task_id}")
+        error = self.read_errors.popleft() if self.read_errors else None
+        if error is not None:
+            raise error
+        self._let_late_ones_happen()
+        stored = self.tasks.get(task_id)
+        return _shown(stored) if stored else None
+
+    def inventory(self, project_id: str, *, progress: Callable[[int], None] | None = None) -> Listing:
+        """See ``TaskApi.inventory``."""
+        self.events.append(f"list {project_id}")
+        error = self.read_errors.popleft() if self.read_errors else None
+        if error is not None:
+            raise error
+        self._let_late_ones_happen()
+        now = self.server_clock.now()
+        listed = [
+            _shown(task)
+            for task in self.tasks.values()
+            if task.project_id == project_id and task.created + self.list_lag_seconds <= now
+        ]
+        if progress is not None:
+            progress(len(listed))
+        return Listing(tasks=listed, server_time=now)
+
+    # What a test does
+
+    def put(self, body: JSONObject, *, project_id: str = "p1") -> TaskId:
+        """A task that somebody made."""
+        task_id = TaskId(f"t-{len(self.ever) + 1}")
+        self.ever.add(task_id)
+        task_type = OFFLINE if body.get("TaskType") == OFFLINE else REAL_TIME
+        self.tasks[task_id] = Stored(task_id, project_id, task_type, body, self.server_clock.now())
+        return task_id
+
+    def named(self, name: str) -> list[Stored]:
+        """The tasks with one TaskName."""
+        return [task for task in self.tasks.values() if task.name == name]
+
+    # Inside
+
+    def _name_of(self, write: Write) -> str:
+        if isinstance(write, DeleteTask):
+            stored = self.tasks.get(write.task_id)
+            return stored.name if stored else write.task_id
+        return str(write.body.get("TaskName"))
+
+    def _done(self, write: Write) -> Reply:
+        match write:
+            case CreateTask():
+                task_id = self.put(self._kept(CREATE, write.body), project_id=write.project_id)
+                return Done(task_id=task_id, request_id=f"r-{task_id}")
+            case ModifyTask(task_id=task_id):
+                stored = self.tasks.get(task_id)
+                if stored is None:
+                    return Refused(code="ResourceNotFound", message="no such task")
+                stored.body = {**stored.body, **self._kept(MODIFY, write.body)}
+                return Done(task_id=task_id, request_id=f"r-{task_id}-m")
+            case DeleteTask(task_id=task_id):
+                self.tasks.pop(task_id, None)
+                return Done(task_id=task_id, request_id=f"r-{task_id}-d")
+
+    def _kept(self, action: str, body: JSONObject) -> JSONObject:
+        return {key: value for key, value in body.items() if key not in self.dropped[action]}
+
+    def _let_late_ones_happen(self) -> None:
+        now = self.server_clock.now()
+        due = [work for at, work in self._late if at <= now]
+        self._late = [(at, work) for at, work in self._late if at > now]
+        for work in due:
+            work()
+
+
+def _shown(task: Stored) -> RemoteTask:
+    return RemoteTask(
+        task_id=task.task_id,
+        task_type=task.task_type,
+        name=task.name,
+        description=str(task.body.get("Description", "")),
+        create_time=utc_text(task.created),
+        body=task.body,
+    )
+
+
+# ── the state ───────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Memory:
+    """What outlives a ``MemoryBackend``, as a disk would."""
+
+    snapshot: State | None = None
+    entries: list[Entry] = field(default_factory=list)
+
+
+class MemoryBackend:
+    """State in memory. See ``StateBackend``."""
+
+    def __init__(self, memory: Memory | None = None, *, stack: str, events: list[str] | None = None) -> None:
+        self.events: list[str] = [] if events is None else events
+        self.memory = memory or Memory()
+        self.fail_after: int | None = None
+        """So many entries more can be recorded; then every one fails."""
+
+        self._stack = stack
+        self._ledger = Ledger(State(lineage="", stack=stack))
+        self._is_ready = False
+
+    def load(self) -> State:
+        """Snapshot and entries folded together."""
+        self._ledger = Ledger(self.memory.snapshot or State(lineage="", stack=self._stack))
+        for entry in self.memory.entries:
+            self._ledger.add(entry)
+        return self.state
+
+    @property
+    def state(self) -> State:
+        """See ``StateBackend.state``."""
+        return self._ledger.state
+
+    @property
+    def next_seq(self) -> int:
+        """See ``StateBackend.next_seq``."""
+        return self._ledger.seq + 1
+
+    def record_of(self, address: Address) -> TaskRecord | None:
+        """See ``StateBackend.record_of``."""
+        return self._ledger.tasks.get(address)
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """See ``StateBackend.attempts``."""
+        return tuple(self._ledger.open[address] for address in sorted(self._ledger.open))
+
+    def begin(self, *, endpoint: str, new_lineage: Callable[[], str], reserve_bytes: int) -> None:
+        """See ``StateBackend.begin``."""
+        if not self._ledger.lineage:
+            self._ledger = Ledger(replace(self.state, lineage=new_lineage()))
+        if not self._is_ready:
+            self._is_ready = True
+            self._write_snapshot()
+
+    def record(self, entry: Entry) -> None:
+        """See ``StateBackend.record``."""
+        if not self._is_ready:
+            raise StateError("nothing can be recorded before begin")
+        if self.fail_after is not None:
+            if self.fail_after == 0:
+                raise StateError("The state could not be kept on disk.\n  the disk is broken")
+            self.fail_after -= 1
+        self._ledger.add(entry)
+        self.memory.entries.append(entry)
+        self.events.append(_told(entry))
+
+    def commit(self) -> None:
+        """See ``StateBackend.commit``."""
+        if self._is_ready:
+            self._write_snapshot()
+
+    def _write_snapshot(self) -> None:
+        state = replace(self.state, serial=self.state.serial + 1)
+        self._ledger = Ledger(state)
+        self.memory.snapshot = state
+        self.memory.entries.clear()
+
+
+def _told(entry: Entry) -> str:
+    match entry:
+        case Intent(attempt=attempt):
+            return f"intent {attempt.kind} {attempt.address}"
+        case Finished(address=address):
+            return f"finished {address}"
+        case Rejected(address=address):
+            return f"rejected {address}"
+        case _:
+            return f"resolved {entry.address} {entry.verdict}"
+
+
+# ── what is asked for ───────────────────────────────────────────────────────
+
+
+STACK = "5ac4" * 4
+
+
+def spec_of(
+    name: str,
+    info: JSONObject | None = None,
+    *,
+    project_id: str = "p1",
+    prevent_destroy: bool = False,
+    ignore_changes: tuple[str, ...] = (),
+) -> TaskSpec:
+    """A task as asked for, valid by default; ``info`` is merged over its TaskInfo."""
+    body: Mapping[str, object] = {
+        "TaskName": name,
+        "TaskType": REAL_TIME,
+        "Description": f"about {name}",
+        "Config": {"parallelism": "1"},
+        **(info or {}),
+    }
+    kept: JSONObject = {key: value for key, value in body.items() if value is not None}  # type: ignore[misc]
+    return TaskSpec(
+        address=Address(name),
+        source=Source("manifests/tasks.yaml", 1, 1),
+        project_id=project_id,
+        task_type=OFFLINE if kept.get("TaskType") == OFFLINE else REAL_TIME,
+        body=kept,
+        create_body=kept,
+        digest=spec_digest(project_id, kept),
+        prevent_destroy=prevent_destroy,
+        ignore_changes=ignore_changes,
+    )
+
+
+def desired_of(specs: Iterable[TaskSpec]) -> dict[Address, TaskSpec]:
+    """Specs by address."""
+    return {spec.address: spec for spec in specs}
+
+
+# ── the engine in its world ─────────────────────────────────────────────────
+
+
+class World:
+    """An engine and everything around it."""
+
+    def __init__(self, *, choose: Callable[[int], int] = lambda _count: 0, use_marker: bool = True) -> None:
+        self.events: list[str] = []
+        self.clock = FakeClock()
+        self.api = FakeTaskApi(self.clock, self.events)
+        self.backend = MemoryBackend(stack=STACK, events=self.events)
+        self.workers = SyncWorkers(self.clock, choose)
+        self.reporter = ListReporter()
+        self.should_stop: Callable[[], bool] = lambda: False
+        self.use_marker = use_marker
+        self.ids = (f"{number:016x}" for number in range(1, 1_000_000))
+        self.ready()
+
+    @property
+    def state(self) -> State:
+        """What is recorded."""
+        return self.backend.state
+
+    def ready(self) -> None:
+        """Make ready to record."""
+        self.backend.begin(endpoint="test", new_lineage=lambda: "1ea6e", reserve_bytes=0)
+
+    def plan(self, *specs: TaskSpec) -> Plan:
+        """What would have to happen for these, and no others, to exist."""
+        return make_plan(desired_of(specs), self.state, ORIGIN)
+
+    def apply(self, *specs: TaskSpec, parallelism: int = 4) -> Applied:
+        """Make it so that these, and no others, exist."""
+        return self.carry_out(self.plan(*specs).changes, parallelism=parallelism)
+
+    def carry_out(self, changes: Iterable[Change], *, parallelism: int = 4) -> Applied:
+        """Carry out changes with an engine of their own."""
+        applier = Applier(
+            self.context(),
+            backend=self.backend,
+            workers=self.workers,
+            clock=self.clock,
+            reporter=self.reporter,
+            parallelism=parallelism,
+            should_stop=lambda: self.should_stop(),
+        )
+        return applier.carry_out(changes)
+
+    def context(self) -> Context:
+        """What every change needs to know."""
+        return Context(
+            api=self.api,
+            stack=STACK,
+            new_id=lambda: next(self.ids),
+            use_marker=self.use_marker,
+            record_of=self.backend.record_of,
+        )
+
+    def settler(self, *, progress: Callable[[int], None] | None = None) -> Settler:
+        """A settler that has listed nothing yet."""
+        return Settler(
+            api=self.api,
+            backend=self.backend,
+            clock=self.clock,
+            stack=STACK,
+            use_marker=self.use_marker,
+            window_seconds=WINDOW_SECONDS,
+            ready=self.ready,
+            progress=progress,
+        )
+
+    def forget_everything(self) -> None:
+        """Delete the state."""
+        self.backend = MemoryBackend(stack=STACK, events=self.events)
+
+
+ORIGIN = Origin(
+    tool_version="0", stack=STACK, lineage="1ea6e", serial=0, endpoint="test", environment="default"
+)
+
+WINDOW_SECONDS = SIGNATURE_SECONDS + 60 + 30
+"""After signing, until nothing can take effect or stay unlisted any more."""

@@ -1,0 +1,551 @@
+"""The order of effects when changes are carried out: one promise a test."""
+
+from collections import deque
+from dataclasses import replace
+
+import pytest
+from fakes import (
+    CREATE,
+    DELETE,
+    DELETE_OFFLINE,
+    LOST_AFTER,
+    LOST_BEFORE,
+    MODIFY,
+    OK,
+    Fate,
+    World,
+    late,
+    refused,
+    spec_of,
+)
+
+from provisioner.core.calls import OFFLINE, CreateTask, Done, ModifyTask, Refused, Unknown
+from provisioner.core.marker import find_marker
+from provisioner.core.plan import Action
+from provisioner.core.state import WriteKind
+from provisioner.engine.apply import _Active, _send
+from provisioner.engine.steps import MAX_TRIES, steps_of
+from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError, StateError
+
+A, B, C, D = (spec_of(name) for name in "abcd")
+
+
+A_CHANGED = spec_of("a", {"Config": {"parallelism": "2"}})
+
+
+# ── one write ───────────────────────────────────────────────────────────────
+
+
+def test_an_intent_is_durable_before_its_send_and_the_outcome_before_anything_else() -> None:
+    """Intent, send, outcome; only then is the task read back."""
+    world = World()
+    world.apply(A)
+    assert world.events == ["intent create a", f"send {CREATE} a", "finished a", "read t-1"]
+
+
+def test_every_intent_precedes_its_send_whatever_order_the_answers_come_in() -> None:
+    """Also with several calls in flight, answered last first."""
+    world = World(choose=lambda count: count - 1)
+    world.apply(A, B, C)
+    for name in "abc":
+        assert world.events.index(f"intent create {name}") < world.events.index(f"send {CREATE} {name}")
+        assert world.events.index(f"send {CREATE} {name}") < world.events.index(f"finished {name}")
+
+
+def test_the_intent_carries_what_was_signed() -> None:
+    """Time and digest of the very bytes that are sent, so that the window can be worked out later."""
+    world = World()
+    world.api.fates.append(LOST_BEFORE)
+    world.clock.seconds = 77
+    world.apply(A)
+    (attempt,) = world.backend.attempts()
+    (signed,) = world.api.sent
+    assert (attempt.timestamp, attempt.payload_digest) == (signed.timestamp, signed.digest)
+
+
+def test_a_created_task_is_recorded_as_it_was_asked_for() -> None:
+    """TaskId, body, digest and the attempt that is in its marker."""
+    world = World()
+    applied = world.apply(A)
+    record = world.state.tasks[A.address]
+    assert (record.task_id, record.spec, record.digest) == ("t-1", A.body, A.digest)
+    marker = find_marker(str(world.api.tasks[record.task_id].body["Description"]))
+    assert marker is not None
+    assert marker.attempt == record.attempt
+    assert applied.failures == []
+    assert world.reporter.heard == ["a: Creating", "a: Creating done: t-1"]
+    assert world.plan(A).is_empty
+
+
+def test_without_markers_the_description_is_sent_as_written() -> None:
+    """``marker: none`` leaves no trace in the task."""
+    world = World(use_marker=False)
+    world.apply(A)
+    assert world.api.named("a")[0].body["Description"] == "about a"
+
+
+@pytest.mark.parametrize(
+    ("fate", "exists"),
+    [
+        pytest.param(LOST_BEFORE, False, id="request lost"),
+        pytest.param(LOST_AFTER, True, id="answer lost"),
+        pytest.param(late(60), False, id="done later"),
+    ],
+)
+def test_a_create_without_an_answer_is_not_sent_again_and_stays_open(fate: Fate, exists: bool) -> None:
+    """Unknown is neither done nor failed: the attempt waits to be settled."""
+    world = World()
+    world.api.fates.append(fate)
+    applied = world.apply(A)
+    assert len(world.api.sent) == 1
+    assert [attempt.address for attempt in world.backend.attempts()] == ["a"]
+    assert world.state.tasks == {}
+    assert bool(world.api.named("a")) is exists
+    assert [type(result.reply) for result in applied.failures] == [Unknown]
+    assert "outcome unknown" in world.reporter.heard[-1]
+
+
+def test_a_refusal_that_may_repeat_becomes_a_new_attempt_with_a_new_id_signed_anew() -> None:
+    """The first attempt is closed; the second has an id, a time and bytes of its own."""
+    world = World()
+    world.api.fates.append(refused("RequestLimitExceeded", may_repeat=True))
+    world.apply(A)
+    first, second = world.api.sent
+    assert first.payload != second.payload
+    assert first.timestamp <= second.timestamp
+    assert world.events[:6] == [
+        *("intent create a", f"send {CREATE} a", "rejected a"),
+        *("intent create a", f"send {CREATE} a", "finished a"),
+    ]
+    assert len(world.api.named("a")) == 1
+
+
+def test_a_refusal_that_may_repeat_is_waited_after_ever_longer() -> None:
+    """Half a second, one, two, four, then eight; and at last it is given up."""
+    world = World()
+    world.api.fates.extend([refused("RequestLimitExceeded", may_repeat=True)] * MAX_TRIES)
+    applied = world.apply(A)
+    assert world.clock.seconds == 0.5 + 1 + 2 + 4 + 8 + 8 + 8
+    assert len(world.api.sent) == MAX_TRIES
+    assert [result.reply.code for result in applied.failures if isinstance(result.reply, Refused)] == [
+        "RequestLimitExceeded"
+    ]
+    assert applied.gave_up == ""
+
+
+def test_a_refusal_for_good_is_not_repeated_and_closes_the_attempt() -> None:
+    """The address may be planned anew; the report has code and reason."""
+    world = World()
+    world.api.fates.append(refused("InvalidParameter"))
+    applied = world.apply(A)
+    assert len(world.api.sent) == 1
+    assert world.backend.attempts() == ()
+    assert len(applied.failures) == 1
+    assert world.reporter.heard[-1] == "a: Creating failed: InvalidParameter: said InvalidParameter"
+
+
+def test_what_cannot_be_signed_is_not_announced_and_not_sent() -> None:
+    """No intent without bytes; the change fails and the others go on."""
+    world = World()
+    world.api.sign_errors.append(CredentialsError("no key"))
+    applied = world.apply(A, B)
+    assert [signed.write for signed in world.api.sent if isinstance(signed.write, CreateTask)]
+    assert "intent create a" not in world.events
+    assert [result.change.address for result in applied.failures] == ["a"]
+    assert list(world.state.tasks) == ["b"]
+
+
+# ── many changes ────────────────────────────────────────────────────────────
+
+
+def test_the_run_keeps_going_when_one_change_fails() -> None:
+    """One refusal concerns one task."""
+    world = World()
+    world.api.fates_of["b"] = _fates(refused("InvalidParameter"))
+    applied = world.apply(A, B, C)
+    assert sorted(world.state.tasks) == ["a", "c"]
+    assert [result.change.address for result in applied.failures] == ["b"]
+    assert applied.not_attempted == []
+
+
+def test_deletes_come_last() -> None:
+    """Nothing is taken away before what takes its place is there."""
+    world = World()
+    world.apply(A)
+    world.events.clear()
+    world.apply(B, C)
+    assert world.events.index(f"send {DELETE} a") > world.events.index("finished c")
+    assert sorted(world.state.tasks) == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    "fate", [pytest.param(refused("InvalidParameter"), id="refused"), pytest.param(LOST_AFTER, id="unknown")]
+)
+def test_deletes_wait_until_everything_before_them_has_succeeded(fate: Fate) -> None:
+    """One failure, and nothing is deleted; the report says which deletes were not begun, and why."""
+    world = World()
+    world.apply(A)
+    world.api.fates_of["b"] = _fates(fate)
+    applied = world.apply(B, C)
+    assert [change.address for change in applied.not_attempted] == ["a"]
+    assert applied.gave_up == "deletes wait until everything else has succeeded"
+    assert sorted(world.state.tasks) == ["a", "c"]
+
+
+def test_a_failure_without_deletes_behind_it_gives_no_other_reason() -> None:
+    """There is nothing that waits."""
+    world = World()
+    world.api.fates.append(refused("InvalidParameter"))
+    assert world.apply(A).gave_up == ""
+
+
+def test_an_offline_task_is_deleted_by_its_own_action() -> None:
+    """The record tells the family."""
+    world = World()
+    world.apply(spec_of("a", {"TaskType": OFFLINE}))
+    world.apply()
+    assert [signed.action for signed in world.api.sent] == [CREATE, DELETE_OFFLINE]
+    assert world.state.tasks == {}
+
+
+def test_no_more_changes_are_begun_at_once_than_allowed() -> None:
+    """Parallelism is a limit, and it is used."""
+    world = World()
+    world.apply(*(spec_of(f"task-{number}") for number in range(20)), parallelism=3)
+    assert world.workers.most_under_way == 3
+    assert len(world.state.tasks) == 20
+
+
+def test_the_pace_of_an_action_is_waited_for() -> None:
+    """Five creates, one every two seconds."""
+    world = World()
+    world.api.pace_seconds[CREATE] = 2
+    world.apply(*(spec_of(f"task-{number}") for number in range(5)))
+    assert world.clock.seconds == 8
+    assert len(world.state.tasks) == 5
+
+
+def test_a_pause_does_not_hold_up_other_changes() -> None:
+    """While one waits for its next try, another is sent; then the nearer of the two waits counts."""
+    world = World()
+    world.api.fates_of["a"] = _fates(refused("RequestLimitExceeded", may_repeat=True))
+    world.api.pace_seconds[CREATE] = 0.25
+    world.apply(A, B, C)
+    sends = [event for event in world.events if event.startswith("send")]
+    assert sends == [f"send {CREATE} {name}" for name in "abca"]
+
+
+# ── stopping ────────────────────────────────────────────────────────────────
+
+
+def test_a_wish_to_stop_begins_nothing_new_but_finishes_what_is_in_flight() -> None:
+    """Two calls are out when the person asks: both are recorded; the third is never begun."""
+    world = World()
+    world.should_stop = lambda: len(world.api.sent) >= 1
+    applied = world.apply(A, B, C, parallelism=2)
+    assert sorted(world.state.tasks) == ["a", "b"]
+    assert world.backend.attempts() == ()
+    assert [change.address for change in applied.not_attempted] == ["c"]
+    assert "read t-1" not in world.events
+
+
+def test_a_change_that_waits_for_its_pace_is_not_sent_once_stopped() -> None:
+    """It was begun but not announced: for it, nothing happened."""
+    world = World()
+    world.api.pace_seconds[CREATE] = 5
+    world.should_stop = lambda: len(world.api.sent) >= 1
+    applied = world.apply(A, B, parallelism=2)
+    assert list(world.state.tasks) == ["a"]
+    assert [change.address for change in applied.not_attempted] == ["b"]
+
+
+def test_a_change_that_pauses_before_its_next_try_is_not_tried_again_once_stopped() -> None:
+    """The pause is cut short and the attempt that was refused is closed."""
+    world = World()
+    world.api.fates.append(refused("RequestLimitExceeded", may_repeat=True))
+    world.should_stop = lambda: len(world.api.sent) >= 1
+    applied = world.apply(A)
+    assert len(world.api.sent) == 1
+    assert [change.address for change in applied.not_attempted] == ["a"]
+    assert world.backend.attempts() == ()
+    assert world.clock.seconds == 0
+
+
+def test_a_wish_to_stop_before_the_first_change_leaves_all_of_them() -> None:
+    """Deletes too."""
+    world = World()
+    world.apply(A)
+    world.should_stop = lambda: True
+    applied = world.apply(B)
+    assert [change.address for change in applied.not_attempted] == ["b", "a"]
+    assert len(world.api.sent) == 1
+
+
+@pytest.mark.parametrize("code", ["AuthFailure", "AuthFailure.SecretIdNotFound"])
+def test_refused_credentials_end_the_run(code: str) -> None:
+    """Every other call would be refused too."""
+    world = World()
+    world.apply(A)
+    world.api.fates.append(refused(code))
+    applied = world.apply(B, C, D, parallelism=1)
+    assert applied.gave_up == f"the service refuses the credentials ({code})"
+    assert [change.address for change in applied.not_attempted] == ["c", "d", "a"]
+
+
+def test_an_unreachable_service_ends_the_run_after_all_tries() -> None:
+    """What could not be sent for one task cannot be sent for the others."""
+    world = World()
+    world.api.fates.extend([refused("NotSent", may_repeat=True)] * MAX_TRIES)
+    applied = world.apply(A, B, parallelism=1)
+    assert applied.gave_up == "the service cannot be reached"
+    assert [change.address for change in applied.not_attempted] == ["b"]
+    assert len(world.api.sent) == MAX_TRIES
+
+
+# ── the state cannot be kept ────────────────────────────────────────────────
+
+
+def test_an_intent_that_cannot_be_recorded_is_not_sent() -> None:
+    """And nothing after it is."""
+    world = World()
+    world.backend.fail_after = 0
+    with pytest.raises(StateError, match="Nothing more was sent"):
+        world.apply(A, B)
+    assert world.api.sent == []
+
+
+def test_a_lost_outcome_ends_the_run_and_names_every_task_id_that_is_not_recorded() -> None:
+    """Two creates are in flight when the disk breaks: both ids are in the error, nothing more is sent."""
+    world = World()
+    world.backend.fail_after = 2
+    with pytest.raises(StateError) as caught:
+        world.apply(A, B, C, parallelism=2)
+    text = str(caught.value)
+    assert "the disk is broken" in text
+    assert "These tasks were created and could not be recorded:\n  a = t-1\n  b = t-2\n" in text
+    assert len(world.api.sent) == 2
+
+
+def test_a_lost_outcome_is_not_reported_as_a_success() -> None:
+    """``finished`` means recorded."""
+    world = World()
+    world.backend.fail_after = 1
+    with pytest.raises(StateError):
+        world.apply(A)
+    assert not [line for line in world.reporter.heard if "done" in line]
+
+
+@pytest.mark.parametrize(
+    "fate", [pytest.param(OK, id="done"), pytest.param(refused("InvalidParameter"), id="refused")]
+)
+def test_a_lost_outcome_of_a_write_that_names_its_task_is_only_an_error(fate: Fate) -> None:
+    """Its TaskId is in the state already; the next run looks at the task."""
+    world = World()
+    world.apply(A)
+    world.backend.fail_after = 1
+    world.api.fates.append(fate)
+    with pytest.raises(StateError) as caught:
+        world.apply(A_CHANGED)
+    assert "could not be recorded" not in str(caught.value)
+    assert [attempt.kind for attempt in world.backend.attempts()] == [WriteKind.UPDATE]
+
+
+def test_a_journal_that_fails_between_two_writes_of_a_change_stops_it_there() -> None:
+    """A replace whose delete is recorded and whose create is not announced."""
+    world = World()
+    world.apply(A)
+    world.backend.fail_after = 2
+    with pytest.raises(StateError):
+        world.apply(spec_of("a", {"TaskType": OFFLINE}))
+    assert world.state.tasks == {}
+    assert [signed.action for signed in world.api.sent] == [CREATE, DELETE]
+
+
+# ── reading back ────────────────────────────────────────────────────────────
+
+
+def test_what_a_create_did_not_keep_is_sent_once_more_by_modify() -> None:
+    """The whole body, under the marker of the create."""
+    world = World()
+    world.api.dropped[CREATE] = {"Config"}
+    applied = world.apply(A)
+    assert [signed.action for signed in world.api.sent] == [CREATE, MODIFY]
+    stored = world.api.named("a")[0]
+    assert stored.body["Config"] == {"parallelism": "1"}
+    marker = find_marker(str(stored.body["Description"]))
+    assert marker is not None
+    assert marker.attempt == world.state.tasks[A.address].attempt
+    assert applied.results[0].remarks == ()
+    assert world.plan(A).is_empty
+
+
+def test_what_still_differs_after_that_becomes_a_remark() -> None:
+    """Once more, and not for ever."""
+    world = World()
+    world.api.dropped = {CREATE: {"Config"}, MODIFY: {"Config"}}
+    applied = world.apply(A)
+    assert len(world.api.sent) == 2
+    assert applied.results[0].remarks == (
+        "the service did not keep Config.parallelism: it has None, not '1'",
+    )
+    assert world.reporter.heard[-1].startswith("note: a: the service did not keep Config.parallelism")
+
+
+def test_a_remark_does_not_show_what_may_be_a_secret() -> None:
+    """A setting whose name sounds like one is named without its value."""
+    world = World()
+    world.api.dropped = {CREATE: {"Config"}, MODIFY: {"Config"}}
+    applied = world.apply(spec_of("a", {"Config": {"password": "hush"}}))
+    assert applied.results[0].remarks == ("the service did not keep Config.password",)
+
+
+def test_a_modify_that_is_refused_after_a_create_fails_the_change() -> None:
+    """The TaskId is recorded all the same."""
+    world = World()
+    world.api.dropped[CREATE] = {"Config"}
+    world.api.fates.extend([OK, refused("InvalidParameter")])
+    applied = world.apply(A)
+    assert [result.kind for result in applied.failures] == [WriteKind.UPDATE]
+    assert world.state.tasks[A.address].task_id == "t-1"
+
+
+def test_what_an_update_did_not_keep_is_a_remark_at_once() -> None:
+    """The whole body has just been sent: sending it again would change nothing."""
+    world = World()
+    world.apply(A)
+    world.api.dropped[MODIFY] = {"Config"}
+    applied = world.apply(A_CHANGED)
+    assert [signed.action for signed in world.api.sent] == [CREATE, MODIFY]
+    assert applied.results[0].remarks == ("the service did not keep Config.parallelism: it has '1', not '2'",)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param(ApiUnreachableError("no route\nmore"), "no route", id="unreachable"),
+        pytest.param(ApiRefusedError("not allowed"), "not allowed", id="refused"),
+    ],
+)
+def test_a_task_that_cannot_be_read_back_is_a_success_with_a_remark(error: ApiError, said: str) -> None:
+    """It was created and recorded; only that it is as written is not known."""
+    world = World()
+    world.api.read_errors.append(error)
+    applied = world.apply(A)
+    assert applied.failures == []
+    assert applied.results[0].remarks == (f"it could not be read back: {said}",)
+
+
+def test_a_task_that_is_not_shown_yet_is_a_success_with_a_remark() -> None:
+    """A listing may lag; the answer had a TaskId."""
+    world = World()
+    world.apply(A)
+    world.api.tasks.clear()
+    world.api.fates.append(
+        replace(OK, reply=Done(task_id=world.state.tasks[A.address].task_id, request_id=""))
+    )
+    applied = world.apply(A_CHANGED)
+    assert applied.results[0].remarks == ("it could not be read back: the service does not show it yet",)
+
+
+# ── updates and replaces ────────────────────────────────────────────────────
+
+
+def test_an_update_sends_the_whole_body_and_clears_what_is_no_longer_asked_for() -> None:
+    """Texts and lists have an empty value; a number has none and is left out."""
+    world = World()
+    world.apply(spec_of("a", {"ExecutorId": "7", "Nodes": [{"Name": "in"}], "SyncType": 1}))
+    world.apply(A)
+    write = world.api.sent[-1].write
+    assert isinstance(write, ModifyTask)
+    assert (write.task_id, write.body["ExecutorId"], write.body["Nodes"]) == ("t-1", "", [])
+    assert "SyncType" not in write.body
+    assert world.state.tasks[A.address].spec == A.body
+
+
+def test_an_update_keeps_the_marker_of_the_attempt_that_made_the_task() -> None:
+    """One task, one marker, for life."""
+    world = World()
+    world.apply(A)
+    before = find_marker(str(world.api.named("a")[0].body["Description"]))
+    world.apply(spec_of("a", {"Description": "new words"}))
+    description = str(world.api.named("a")[0].body["Description"])
+    assert find_marker(description) == before
+    assert description.startswith("new words [")
+
+
+def test_an_update_of_a_task_without_a_known_attempt_puts_its_own_in_the_marker() -> None:
+    """An old record that does not tell which attempt made the task."""
+    world = World()
+    world.apply(A)
+    change = world.plan(spec_of("a", {"Description": "new"})).changes[0]
+    world.backend._ledger.tasks[A.address] = replace(world.state.tasks[A.address], attempt="")
+    world.carry_out([change])
+    marker = find_marker(str(world.api.named("a")[0].body["Description"]))
+    assert marker is not None
+    assert marker.attempt == f"{2:016x}"
+
+
+def test_a_plan_about_a_task_that_is_no_longer_recorded_still_names_it() -> None:
+    """The change has the TaskId, project and type that it was planned with."""
+    world = World()
+    world.apply(A)
+    update = world.plan(A_CHANGED).changes[0]
+    delete = world.plan().changes[0]
+    world.forget_everything()
+    world.ready()
+    world.carry_out([update])
+    assert world.api.named("a")[0].body["Config"] == {"parallelism": "2"}
+    world.forget_everything()
+    world.ready()
+    world.carry_out([delete])
+    assert world.api.tasks == {}
+
+
+def test_a_replace_deletes_and_then_creates() -> None:
+    """The two cannot exist side by side under one name."""
+    world = World()
+    world.apply(A)
+    world.events.clear()
+    applied = world.apply(spec_of("a", {"TaskType": OFFLINE}))
+    assert [event for event in world.events if not event.startswith("read")] == [
+        *("intent delete a", f"send {DELETE} a", "finished a"),
+        *("intent create a", f"send {CREATE} a", "finished a"),
+    ]
+    assert world.state.tasks[A.address].task_id == "t-2"
+    assert [result.change.action for result in applied.results] == [Action.REPLACE]
+
+
+def test_a_replace_whose_delete_fails_creates_nothing() -> None:
+    """Else there would be two."""
+    world = World()
+    world.apply(A)
+    world.api.fates.append(refused("OperationDenied"))
+    applied = world.apply(spec_of("a", {"TaskType": OFFLINE}))
+    assert [result.kind for result in applied.failures] == [WriteKind.DELETE]
+    assert len(world.api.named("a")) == 1
+
+
+# ── what cannot be carried out ──────────────────────────────────────────────
+
+
+def test_a_change_without_its_spec_or_task_id_is_a_mistake_of_the_caller() -> None:
+    """A plan read from a file has no specs: it must be made again before it is carried out."""
+    world = World()
+    world.apply(A)
+    create, update = world.plan(B).changes[1], world.plan(spec_of("a", {"Description": "new"})).changes[0]
+    with pytest.raises(ValueError, match="b: this change has no spec"):
+        world.carry_out([replace(create, spec=None)])
+    with pytest.raises(ValueError, match="a: this change has no TaskId"):
+        world.carry_out([replace(update, task_id=None)])
+
+
+def test_only_a_change_that_wants_to_send_is_sent() -> None:
+    """Guard against a mistake of the loop itself."""
+    world = World()
+    change = world.plan(A).changes[0]
+    with pytest.raises(TypeError, match="a does not wait to send"):
+        _send(_Active(change, steps_of(change, world.context())))
+
+
+def _fates(*fates: Fate) -> deque[Fate]:
+    return deque(fates)
