@@ -10,6 +10,7 @@ Works on documents that the schema has accepted: shapes are not checked again he
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, cast
 
 from provisioner.core.address import JSONObject, JSONValue
@@ -18,6 +19,21 @@ from provisioner.core.validation import Fault, Path, nearest, path_text, shown
 
 _COMPARED = frozenset({Role.INPUT, Role.SHARED, Role.REFERENCE})
 _EMPTY: tuple[JSONValue, ...] = ("", [], {})
+_WHOLE = (Kind.INTEGER, Kind.UNSIGNED)
+_NESTED = (Kind.RECORDS, Kind.OBJECT, Kind.OBJECTS)
+
+# Most fields need no look at all: they are compared, say anything, and have nothing inside.
+_PLAIN = {
+    name: frozenset(
+        rule.name
+        for rule in rules.values()
+        if rule.kind not in (*_WHOLE, *_NESTED)
+        and rule.role in _COMPARED
+        and not rule.values
+        and not rule.china_only
+    )
+    for name, rules in OBJECTS.items()
+}
 _LISTED = {
     name: {rule.name: frozenset(rule.values) for rule in rules.values() if rule.values}
     for name, rules in OBJECTS.items()
@@ -31,6 +47,8 @@ class Remarks:
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
     service_fields: list[Path] = field(default_factory=list)
+    has_uncompared: bool = False
+    """Whether anything was written that is sent on create only."""
 
 
 def normal_task(info: JSONObject, remarks: Remarks, path: Path = ()) -> dict[str, JSONValue]:
@@ -68,20 +86,28 @@ def record_text(value: str | float | bool) -> str:
 
 
 def _object(value: JSONObject, name: str, path: Path, remarks: Remarks) -> dict[str, JSONValue]:
-    rules, listed = OBJECTS[name], _LISTED[name]
+    rules, plain = OBJECTS[name], _PLAIN[name]
     result: dict[str, JSONValue] = {}
     for key in sorted(value):
-        item, rule = value[key], rules[key]
-        if item is not None:
-            if rule.role is Role.SERVICE:
-                remarks.service_fields.append((*path, key))
-            if key in listed and item not in listed[key]:
-                remarks.warnings.append(_unlisted(rule, item, (*path, key)))
-            if rule.china_only:
-                remarks.warnings.append(_china_only((*path, key)))
-            item = _field(item, rule, (*path, key), remarks)
+        item = value[key]
+        if key not in plain and item is not None:
+            rule, place = rules[key], (*path, key)
+            _remark(item, rule, place, name, remarks)
+            item = _field(item, rule, place, remarks)
         result[key] = item
     return result
+
+
+def _remark(item: JSONValue, rule: FieldRule, path: Path, name: str, remarks: Remarks) -> None:
+    """Note what is worth saying about a field that is not plain."""
+    if rule.role not in _COMPARED:
+        remarks.has_uncompared = True
+    if rule.role is Role.SERVICE:
+        remarks.service_fields.append(path)
+    if rule.name in _LISTED[name] and item not in _LISTED[name][rule.name]:
+        remarks.warnings.append(_unlisted(rule, item, path))
+    if rule.china_only:
+        remarks.warnings.append(_china_only(path))
 
 
 def _field(item: JSONValue, rule: FieldRule, path: Path, remarks: Remarks) -> JSONValue:
@@ -107,7 +133,7 @@ def _records(item: JSONValue, path: Path, remarks: Remarks) -> JSONObject:
         pairs = [(entry["Name"], entry.get("Value")) for entry in entries]
         if len({name for name, _ in pairs}) < len(pairs):
             remarks.faults.extend(_repeated([(name,) for name, _ in pairs], ("Name",), path))
-    return {name: None if value is None else record_text(value) for name, value in sorted(pairs)}
+    return {name: None if value is None else record_text(value) for name, value in sorted(pairs, key=itemgetter(0))}
 
 
 def _objects(items: Sequence[JSONObject], rule: FieldRule, path: Path, remarks: Remarks) -> JSONValue:
@@ -121,7 +147,7 @@ def _objects(items: Sequence[JSONObject], rule: FieldRule, path: Path, remarks: 
         return values
     if rule.ordered:
         return values
-    return [value for _, value in sorted(zip(keys, values, strict=True), key=lambda pair: pair[0])]
+    return [value for _, value in sorted(zip(keys, values, strict=True), key=itemgetter(0))]
 
 
 def keys_of(items: Sequence[JSONObject], rule: FieldRule) -> list[tuple[str, ...]] | None:
@@ -162,20 +188,28 @@ def _china_only(path: Path) -> Fault:
 
 def _without(value: JSONObject, name: str, *, compared_only: bool) -> dict[str, JSONValue]:
     """A copy without what is empty and, if asked, without what is not compared."""
-    rules = OBJECTS[name]
+    rules, plain = OBJECTS[name], _PLAIN[name]
     result: dict[str, JSONValue] = {}
     for key, item in value.items():
-        rule = rules[key]
-        if item is None or (compared_only and rule.role not in _COMPARED):
+        if key in plain:
+            kept = item
+        elif item is None or (compared_only and rules[key].role not in _COMPARED):
             continue
-        kept: JSONValue = item
-        if rule.kind is Kind.RECORDS:
-            kept = {k: v for k, v in sorted(cast("JSONObject", item).items()) if v is not None}
-        elif rule.kind is Kind.OBJECT:
-            kept = _without(cast("JSONObject", item), rule.item, compared_only=compared_only)
-        elif rule.kind is Kind.OBJECTS:
-            items = cast("Sequence[JSONObject]", item)
-            kept = [_without(one, rule.item, compared_only=compared_only) for one in items]
-        if kept not in _EMPTY:
+        else:
+            kept = _inner_without(item, rules[key], compared_only=compared_only)
+        if kept is not None and kept not in _EMPTY:
             result[key] = kept
     return result
+
+
+def _inner_without(item: JSONValue, rule: FieldRule, *, compared_only: bool) -> JSONValue:
+    match rule.kind:
+        case Kind.RECORDS:
+            return {k: v for k, v in sorted(cast("JSONObject", item).items()) if v is not None}
+        case Kind.OBJECT:
+            return _without(cast("JSONObject", item), rule.item, compared_only=compared_only)
+        case Kind.OBJECTS:
+            items = cast("Sequence[JSONObject]", item)
+            return [_without(one, rule.item, compared_only=compared_only) for one in items]
+        case _:
+            return item

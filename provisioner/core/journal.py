@@ -283,9 +283,11 @@ def _next_line(data: bytes, start: int, chain: str) -> _Line | None:
 def _is_torn(rest: bytes) -> bool:
     """Whether what is left is one entry whose write did not finish."""
     text = rest.rstrip(b"\0")
+    if b"\n" in text[:-1]:
+        return False  # an entry is one line: another one was written after this one was synced
     if rest.startswith(b"\0") or b"\0\0" in text:
         return True
-    if b"\n" in text:
+    if text.endswith(b"\n"):
         return False
     length = text[:_PREFIX_BYTES].split(b" ", 1)[0]
     return not length.isdigit() or len(text) < _PREFIX_BYTES or len(text) < _announced(length)

@@ -54,6 +54,9 @@ class Defaults:
     task_info: JSONObject = field(default_factory=dict)
     """In normal form."""
 
+    has_uncompared: bool = False
+    """Whether ``task_info`` has fields that are sent on create only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -89,7 +92,10 @@ def parse(document: JSONValue, source: Source, checker: Checker, defaults: Defau
     if remarks.faults:
         return Parsed(None, tuple(remarks.faults), tuple(remarks.warnings))
     info.setdefault("TaskName", address)
-    spec = _spec(written, info, Address(address), project_id, source)
+    create_body = sent(info)
+    has_uncompared = remarks.has_uncompared or defaults.has_uncompared
+    body = compared(info) if has_uncompared else create_body
+    spec = _spec(written, (body, create_body), Address(address), project_id, source)
     return Parsed(spec, (), (*_service_warning(remarks), *remarks.warnings))
 
 
@@ -106,21 +112,21 @@ def collect(specs: Iterable[TaskSpec]) -> tuple[dict[Address, TaskSpec], list[tu
 
 def _spec(
     written: Mapping[str, JSONValue],
-    info: dict[str, JSONValue],
+    bodies: tuple[JSONObject, JSONObject],
     address: Address,
     project: str,
     source: Source,
 ) -> TaskSpec:
+    """``bodies``: what is compared, and what is created."""
     lifecycle = cast("Mapping[str, JSONValue]", written.get("lifecycle") or {})
-    body = compared(info)
-    create_body = sent(info)
+    body, create_body = bodies
     return TaskSpec(
         address=address,
         source=source,
         project_id=project,
         task_type=task_type_of(body),
         body=body,
-        create_body=body if create_body == body else create_body,
+        create_body=create_body,
         digest=spec_digest(project, body),
         prevent_destroy=bool(lifecycle.get("prevent_destroy")),
         ignore_changes=tuple(cast("list[str]", lifecycle.get("ignore_changes") or ())),

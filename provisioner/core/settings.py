@@ -6,6 +6,7 @@ over the rest), default. The endpoint never comes from a manifest, credentials n
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -230,7 +231,7 @@ def resolve(
     return Settings(
         **{**values, "stack": _stack(values["stack"], environment)},
         environment=environment,
-        defaults=Defaults(values["project_id"], _defaults(layers)),
+        defaults=_defaults(values["project_id"], layers),
     )
 
 
@@ -288,6 +289,8 @@ def _from_text(setting: Setting, given: str | float | None, name: str, otherwise
     if setting.kind == "string":
         if setting.values and given not in setting.values:
             raise UsageError(f"{name} must be {' or '.join(setting.values)}, not {given!r}.")
+        if setting.pattern and not re.search(setting.pattern, str(given)):
+            raise UsageError(f"{name} must be of the form {setting.pattern}, not {given!r}.")
         return given
     try:
         value = int(given) if setting.kind == "integer" else float(given)
@@ -303,12 +306,13 @@ def _given(setting: Setting, variables: Mapping[str, str], flags: Mapping[str, A
     return bool(variables.get(setting.variable) or flags.get(setting.name))
 
 
-def _defaults(layers: list[Mapping[str, Any]]) -> dict[str, JSONValue]:
+def _defaults(project_id: str | None, layers: list[Mapping[str, Any]]) -> Defaults:
     """The defaults in normal form; an environment's stand over the others field by field."""
     result: dict[str, JSONValue] = {}
+    remarks = Remarks()
     for layer in layers:
-        result = merged(result, normal_task(layer.get("defaults") or {}, Remarks(), ("defaults",)))
-    return result
+        result = merged(result, normal_task(layer.get("defaults") or {}, remarks, ("defaults",)))
+    return Defaults(project_id, result, has_uncompared=remarks.has_uncompared)
 
 
 def _stack(stack: str | None, environment: str) -> str:

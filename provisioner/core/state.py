@@ -256,7 +256,7 @@ def _shape_fault(error: Exception) -> str:
 
 def _is_intact(data: bytes) -> bool:
     head, _, rest = data.partition(b",\n")
-    return head.endswith(b'"%s"' % hashlib.sha256(rest).hexdigest().encode())
+    return head == b'{\n "checksum": "%s"' % hashlib.sha256(rest).hexdigest().encode()
 
 
 def _typed(value: object, kind: type[Any]) -> Any:  # noqa: ANN401  # narrowed by the caller's field

@@ -7,12 +7,13 @@ A fault has a path and not yet a place in a file: whoever holds the text turns o
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from provisioner.core.address import JSONValue
+from provisioner.core.address import ADDRESS_PATTERN, JSONValue
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -20,6 +21,10 @@ Violation: TypeAlias = Any
 """A ``jsonschema.ValidationError``: not named, so that importing this module does not import it."""
 
 _SHOWN_CHARACTERS = 60
+_PATTERNS = {
+    ADDRESS_PATTERN: "{value} has a character that is not allowed: use 1 to 128 ASCII letters, digits, "
+    '"_", "-" and ".", beginning with a letter, a digit or "_"',
+}
 _TYPE_WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -28,12 +33,11 @@ _TYPE_WORDS = {
     "array": "a list",
     "object": "a map",
 }
+_DIGITS = re.compile("-?[0-9]{1,20}")
 _COMPLAINTS = {
-    "pattern": "{value} has a character that is not allowed: use 1 to 128 ASCII letters, digits, "
-    '"_", "-" and ".", beginning with a letter, a digit or "_"',
+    "pattern": "{value} is not of the form {expected}",
     "minLength": "must not be empty",
     "minItems": "must not be empty",
-    "propertyNames": "must not have an empty name",
     "minimum": "must not be less than {expected}",
     "maximum": "must not be more than {expected}",
     "exclusiveMinimum": "must be more than {expected}",
@@ -155,7 +159,10 @@ def _complaint(error: Violation) -> str:
         case "enum":
             return f"cannot be {shown(value)}{nearest(str(value), [str(item) for item in expected])}"
         case keyword:
-            complaint = _COMPLAINTS.get(keyword, "is not what the schema allows here")
+            otherwise = _COMPLAINTS.get(keyword, "is not what the schema allows here")
+            complaint = _PATTERNS.get(expected, otherwise) if keyword == "pattern" else otherwise
+            if "propertyNames" in error.absolute_schema_path:
+                complaint = f"has a name that is not allowed: {complaint}" if value else "has an empty name"
             return complaint.format(value=shown(value), expected=expected)
 
 
@@ -165,7 +172,7 @@ def _type_complaint(expected: str | list[str], value: JSONValue) -> str:
     advice = ""
     if wanted == ["string"] and isinstance(value, int | float):
         advice = f': quote it: "{json.dumps(value)}"'
-    elif "integer" in wanted and isinstance(value, str) and value.lstrip("-").isdecimal():
+    elif "integer" in wanted and isinstance(value, str) and _DIGITS.fullmatch(value):
         advice = f": write {int(value)}, without quotes or leading zeros"
     return f"must be {words}, not {_found(value)}{advice}"
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from provisioner.core.address import Address
 from provisioner.core.calls import Done, Refused, Reply, TaskApi, Unknown
 from provisioner.core.journal import Finished, Intent, Rejected
 from provisioner.core.plan import Action, Change
@@ -86,6 +87,7 @@ class Applier:
         self._tickets = 0
         self._fatal: StateError | None = None
         self._unrecorded: list[str] = []
+        self._lost: set[Address] = set()
 
     def carry_out(self, changes: Iterable[Change]) -> Applied:
         """Every change, in the order that is safe.
@@ -230,6 +232,7 @@ class Applier:
                 )
         except StateError as error:
             self._fatal = self._fatal or error
+            self._lost.add(address)
             if isinstance(reply, Done) and attempt.kind is WriteKind.CREATE:
                 self._unrecorded.append(f"{address} = {reply.task_id}")
 
@@ -251,6 +254,8 @@ class Applier:
         self._applied.results.append(result)
         verb = _VERBS[change.action]
         match result.reply:
+            case Done() if change.address in self._lost:
+                self._reporter.failed(change.address, verb, "done, but it could not be recorded")
             case Done():
                 self._reporter.finished(change.address, verb, result.reply.task_id)
                 for remark in result.remarks:
