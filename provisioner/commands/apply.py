@@ -61,8 +61,9 @@ def apply(terminal: Terminal, options: Options, chosen: ApplyOptions) -> int:
         saved = to_document(plan)
         chosen = replace(chosen, destroy=plan.origin.destroy, targets=plan.origin.targets)
     project = open_project(options)
-    desired = desired_tasks(terminal, project, destroy=chosen.destroy)
-    run = _Run(terminal, project, desired, chosen, saved)
+    run = _Run(terminal, project, chosen, saved)
+    # Before the lock: bad manifests must not even leave a lock file behind.
+    run.read_manifests()
     with locked(terminal, run.backend, chosen.lock_timeout_seconds):
         outcome = run.under_lock()
     return conclude(terminal, outcome, as_json=chosen.as_json)
@@ -75,23 +76,39 @@ class _Run:
         self,
         terminal: Terminal,
         project: Project,
-        desired: Mapping[Address, TaskSpec],
         chosen: ApplyOptions,
         saved: Mapping[str, object] | None,
     ) -> None:
         self._terminal = terminal
         self._project = project
         self._settings = project.settings
-        self._desired = desired
+        self._desired: Mapping[Address, TaskSpec] = {}
+        self._read_for: State | None = None
         self._chosen = chosen
         self._saved = saved
         self._interrupt = Interrupt(terminal.say)
         self._clock = SystemClock(self._interrupt)
         self.backend = project.backend()
 
+    def read_manifests(self) -> State:
+        """The manifests as they are beside the state as it is; returns the state.
+
+        Read once more under the lock only if another run changed the state in between: what did
+        not change since it was applied is taken from the state.
+
+        Raises:
+            ManifestError, StateError: either has problems.
+        """
+        state = self.backend.load()
+        if self._read_for is None or (state.serial, state.seq) != (self._read_for.serial, self._read_for.seq):
+            destroy = self._chosen.destroy
+            self._desired = desired_tasks(self._terminal, self._project, state, destroy=destroy)
+            self._read_for = state
+        return state
+
     def under_lock(self) -> Outcome:
         """Load, plan, settle, ask, carry out, settle again, commit."""
-        state = self.backend.load()
+        state = self.read_manifests()
         plan = self._plan(state)
         if self._saved is not None and not decides_the_same(self._saved, to_document(plan)):
             raise _stale("The manifests or the state changed since the plan was made.")

@@ -46,9 +46,9 @@ def plan(  # one parameter a flag
     """
     out = os.path.abspath(out) if out else None
     project = open_project(options)
-    desired = desired_tasks(terminal, project, destroy=destroy)
     backend = project.backend()
     state = backend.load()
+    desired = desired_tasks(terminal, project, state, destroy=destroy)
     if backend.is_locked():
         terminal.say("Another run holds the lock: an apply is in progress, so this plan may be out of date.")
     planned = plan_of(project, desired, state, targets=targets, destroy=destroy)
@@ -66,7 +66,9 @@ def plan(  # one parameter a flag
     return CHANGES if detailed_exitcode and not planned.is_empty else 0
 
 
-def desired_tasks(terminal: Terminal, project: Project, *, destroy: bool) -> Mapping[Address, TaskSpec]:
+def desired_tasks(
+    terminal: Terminal, project: Project, state: State, *, destroy: bool
+) -> Mapping[Address, TaskSpec]:
     """What the manifests ask for, or nothing if everything is to go.
 
     Raises:
@@ -74,7 +76,7 @@ def desired_tasks(terminal: Terminal, project: Project, *, destroy: bool) -> Map
     """
     if destroy:
         return {}
-    manifests: Manifests = project.manifests()
+    manifests: Manifests = project.manifests(state)
     if manifests.errors:
         raise ManifestError(problem_text(manifests.problems))
     for warning in manifests.warnings:

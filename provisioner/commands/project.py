@@ -5,6 +5,8 @@ finds the root, reads the settings and words a problem in the same way.
 """
 
 import gc
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ from provisioner.core.state import State
 from provisioner.core.validation import Checker, Fault, nearest
 from provisioner.errors import ManifestError, UsageError
 from provisioner.store.backend import LocalBackend
+from provisioner.store.cache import Head, ManifestCache, load_cache
 from provisioner.store.documents import LoadedFile, find_documents, load_documents, locate
 
 
@@ -60,12 +63,22 @@ class Project:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def manifests(self) -> Manifests:
-        """Read and check every manifest. Problems are returned, not raised."""
+    def manifests(self, state: State | None = None) -> Manifests:
+        """Read and check every manifest. Problems are returned, not raised.
+
+        With the state, a file that did not change since its tasks were applied is not parsed.
+        """
+        settings = self.settings
         # Nothing that is built here holds cycles, and there is a lot of it: collecting costs 40 %.
         gc.disable()
         try:
-            return load_manifests(self.settings.manifests, self.settings.defaults)
+            if state is None:
+                return load_manifests(settings.manifests, settings.defaults)
+            cache = load_cache(_cache_key(settings.defaults))
+            found = load_manifests(settings.manifests, settings.defaults, state=state, cache=cache)
+            if not found.errors:
+                cache.save()
+            return found
         finally:
             gc.freeze()
             gc.enable()
@@ -115,22 +128,89 @@ def open_project(options: Options) -> Project:
     )
 
 
-def load_manifests(path: str, defaults: Defaults) -> Manifests:
-    """Every manifest below ``path`` as specs by address, and every problem."""
+def load_manifests(
+    path: str, defaults: Defaults, *, state: State | None = None, cache: ManifestCache | None = None
+) -> Manifests:
+    """Every manifest below ``path`` as specs by address, and every problem.
+
+    With state and cache, a file whose every task is in the state just as the file asks for it is
+    read but not parsed: its specs come from the state.
+    """
     files, problems = find_documents(path)
     checker = Checker(manifest_schema())
     specs: list[TaskSpec] = []
     for name in files:
-        loaded = load_documents(name)
-        problems += loaded.problems
-        for document in loaded.documents:
-            parsed = parse(document.value, document.source, checker, defaults)
-            problems += _problems(loaded, document.index, parsed)
-            if parsed.spec is not None:
-                specs.append(parsed.spec)
+        known = _unchanged(name, cache, state) if cache is not None and state is not None else None
+        loaded = load_documents(name, known_digest=known[0] if known else "")
+        if known and loaded.digest == known[0]:
+            specs += known[1]
+            continue
+        found, wrong = _parse_file(loaded, checker, defaults)
+        specs += found
+        problems += wrong
+        if cache is not None and not wrong and not any(spec.ignore_changes for spec in found):
+            cache.keep(name, loaded.digest, [_head(spec) for spec in found])
     desired, clashes = collect(specs)
     problems += [_clash(first, again) for first, again in clashes]
     return Manifests(desired, tuple(sorted(problems)), len(files))
+
+
+def _parse_file(
+    loaded: LoadedFile, checker: Checker, defaults: Defaults
+) -> tuple[list[TaskSpec], list[Problem]]:
+    specs, problems = [], list(loaded.problems)
+    for document in loaded.documents:
+        parsed = parse(document.value, document.source, checker, defaults)
+        problems += _problems(loaded, document.index, parsed)
+        if parsed.spec is not None:
+            specs.append(parsed.spec)
+    return specs, problems
+
+
+def _unchanged(name: str, cache: ManifestCache, state: State) -> tuple[str, list[TaskSpec]] | None:
+    """The bytes for which a file says what the state has, and the specs that it then holds."""
+    digest, heads = cache.heads(name)
+    specs = []
+    for head in heads:
+        address = Address(head.address)
+        record = state.tasks.get(address)
+        if record is None or address in state.open or record.digest != head.digest:
+            return None
+        source = Source(name, head.line, head.column)
+        specs.append(
+            TaskSpec(
+                address=address,
+                source=source,
+                project_id=head.project_id,
+                task_type=head.task_type,
+                body=record.spec,
+                create_body=record.spec,
+                digest=head.digest,
+                prevent_destroy=head.prevent_destroy,
+            )
+        )
+    if not specs:
+        return None
+    cache.keep(name, digest, heads)
+    return digest, specs
+
+
+def _head(spec: TaskSpec) -> Head:
+    return Head(
+        address=spec.address,
+        line=spec.source.line,
+        column=spec.source.column,
+        project_id=spec.project_id,
+        task_type=spec.task_type,
+        digest=spec.digest,
+        prevent_destroy=spec.prevent_destroy,
+    )
+
+
+def _cache_key(defaults: Defaults) -> str:
+    """What an entry depends on beside the file's bytes."""
+    what = [__version__, manifest_schema(), defaults.project_id, defaults.task_info]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 def ensure_targets(targets: Iterable[str], desired: Iterable[Address], state: State) -> tuple[Address, ...]:

@@ -133,7 +133,10 @@ def _records(item: JSONValue, path: Path, remarks: Remarks) -> JSONObject:
         pairs = [(entry["Name"], entry.get("Value")) for entry in entries]
         if len({name for name, _ in pairs}) < len(pairs):
             remarks.faults.extend(_repeated([(name,) for name, _ in pairs], ("Name",), path))
-    return {name: None if value is None else record_text(value) for name, value in sorted(pairs, key=itemgetter(0))}
+    return {
+        name: None if value is None else record_text(value)
+        for name, value in sorted(pairs, key=itemgetter(0))
+    }
 
 
 def _objects(items: Sequence[JSONObject], rule: FieldRule, path: Path, remarks: Remarks) -> JSONValue:

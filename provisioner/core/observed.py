@@ -32,8 +32,8 @@ def not_kept(written: JSONObject, observed: JSONObject) -> tuple[FieldChange, ..
 
 def _numbers(written: JSONObject, observed: JSONObject) -> Mapping[str, str]:
     """Our node ids to the service's, through the nodes' names: the service may renumber."""
-    theirs = {node.get("Name"): node.get("Id") for node in _maps(observed.get("Nodes"))}
-    ours = [(node.get("Id"), node.get("Name")) for node in _maps(written.get("Nodes"))]
+    theirs = {str(node.get("Name")): node.get("Id") for node in _maps(observed.get("Nodes"))}
+    ours = [(node.get("Id"), str(node.get("Name"))) for node in _maps(written.get("Nodes"))]
     return {str(own): str(theirs[name]) for own, name in ours if own and theirs.get(name)}
 
 
@@ -136,7 +136,7 @@ def _is_same_text(ours: str, theirs: object) -> bool:
 def _number(value: JSONValue) -> float | None:
     try:
         return float(value)  # type: ignore[arg-type]  # whatever the service sent; the except is for it
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -18,7 +18,7 @@ from provisioner.core.manifest import Defaults
 from provisioner.core.marker import ID_DIGITS
 from provisioner.core.schema import DIALECT, Schema, task_definitions
 from provisioner.core.validation import nearest
-from provisioner.errors import UsageError
+from provisioner.errors import ManifestError, UsageError
 
 EMBEDDED = "embedded"
 FILE_NAME = "provisioner.yaml"
@@ -209,6 +209,7 @@ def resolve(
 
     Raises:
         UsageError: an unknown environment, or a variable or flag with an unusable value.
+        ManifestError: the defaults name something twice.
     """
     layers = [document]
     if environment:
@@ -289,7 +290,7 @@ def _from_text(setting: Setting, given: str | float | None, name: str, otherwise
     if setting.kind == "string":
         if setting.values and given not in setting.values:
             raise UsageError(f"{name} must be {' or '.join(setting.values)}, not {given!r}.")
-        if setting.pattern and not re.search(setting.pattern, str(given)):
+        if setting.pattern and not re.fullmatch(setting.pattern, str(given)):
             raise UsageError(f"{name} must be of the form {setting.pattern}, not {given!r}.")
         return given
     try:
@@ -307,11 +308,18 @@ def _given(setting: Setting, variables: Mapping[str, str], flags: Mapping[str, A
 
 
 def _defaults(project_id: str | None, layers: list[Mapping[str, Any]]) -> Defaults:
-    """The defaults in normal form; an environment's stand over the others field by field."""
+    """The defaults in normal form; an environment's stand over the others field by field.
+
+    Raises:
+        ManifestError: a setting or a node is there twice.
+    """
     result: dict[str, JSONValue] = {}
     remarks = Remarks()
     for layer in layers:
         result = merged(result, normal_task(layer.get("defaults") or {}, remarks, ("defaults",)))
+    if remarks.faults:
+        lines = "\n".join(f"  {fault.message}" for fault in remarks.faults)
+        raise ManifestError(f"{FILE_NAME} cannot be used as it is.\n{lines}")
     return Defaults(project_id, result, has_uncompared=remarks.has_uncompared)
 
 

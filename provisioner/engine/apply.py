@@ -13,6 +13,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from provisioner.core.address import Address
 from provisioner.core.calls import Done, Refused, Reply, TaskApi, Unknown
@@ -175,6 +176,8 @@ class Applier:
                 self._look(ticket, read)
             case Pause(seconds=seconds):
                 heapq.heappush(self._paused, (self._clock.monotonic() + seconds, ticket))
+            case _:
+                assert_never(active.request)
 
     def _look(self, ticket: int, read: Callable[[], object]) -> None:
         if self._stopping():
@@ -266,6 +269,8 @@ class Applier:
             case Unknown():
                 detail = f"outcome unknown ({result.reply.code}: {result.reply.message})"
                 self._reporter.failed(change.address, verb, detail)
+            case _:
+                assert_never(result.reply)
 
     def _give_up_on_unreachable(self, reply: Refused) -> None:
         """What could not be sent after all those tries cannot be sent for the other tasks either."""

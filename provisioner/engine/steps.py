@@ -11,7 +11,7 @@ attempt stays open and is settled by looking (``settle``).
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from typing import TypeAlias, assert_never, cast
 
 from provisioner.core.address import Address, JSONObject, JSONValue, TaskId
 from provisioner.core.calls import (
@@ -107,6 +107,8 @@ def steps_of(change: Change, context: Context) -> Steps:
             return _delete(change, context)
         case Action.REPLACE:
             return _replace(change, context)
+        case _:
+            assert_never(change.action)
 
 
 def _create(change: Change, context: Context) -> Steps:

@@ -1,106 +1,140 @@
-"""How an apply ended, for people.
+"""How an apply goes and how it ended, in words.
 
-Rule: every failure says which task, where its manifest is, which API action, code, message and
-RequestId, and what to do; and the command that goes on is the last line.
+Rule: what is said to be done is done and recorded. A write whose outcome is not known is neither
+done nor failed and is counted on its own; every failure names its task, its place and what to do.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from provisioner.core.address import Address, Source
+from provisioner.core.address import Address, Source, TaskId
+from provisioner.core.plan import Action, Change
 from provisioner.core.text import printable
-from provisioner.render.paint import Paint
+from provisioner.render.words import Paint, address_lines
 
-_LISTED = 20
+_STARTED = {
+    Action.CREATE: "Creating",
+    Action.UPDATE: "Modifying",
+    Action.REPLACE: "Replacing",
+    Action.DELETE: "Destroying",
+}
+_FINISHED = {
+    Action.CREATE: "Creation complete",
+    Action.UPDATE: "Modifications complete",
+    Action.REPLACE: "Replacement complete",
+    Action.DELETE: "Destruction complete",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What is done and recorded."""
+    """What was done, counted as a plan counts: a replace is one added and one destroyed."""
 
-    added: int
-    changed: int
-    destroyed: int
+    added: int = 0
+    changed: int = 0
+    destroyed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One task that did not go well."""
+    """One change that was not carried out, or of which that is not known."""
 
     address: Address
     source: Source | None
+    """Where its manifest is; None if it is gone."""
+
     action: str
-    """The API action."""
+    """Name of the API action that was asked for."""
 
     code: str
     message: str
     request_id: str
+    """Empty if no answer arrived."""
+
     advice: str
+    """What to do about it; empty if nothing sensible can be said."""
+
     unknown: bool
-    """Whether the outcome is not known, which is neither done nor failed."""
+    """Whether it may have taken effect."""
+
+
+def started(change: Change) -> str:
+    """``orders-to-lake: Creating...``."""
+    return f"{printable(change.address)}: {_STARTED[change.action]}..."
+
+
+def finished(change: Change, task_id: TaskId, seconds: float) -> str:
+    """``orders-to-lake: Creation complete after 1s [id=h9d]``."""
+    done = _FINISHED[change.action]
+    return f"{printable(change.address)}: {done} after {seconds:.0f}s [id={printable(task_id)}]"
+
+
+def failed(failure: Failure, *, colour: bool = False) -> str:
+    """One failure on lines of its own: task and place, action, code, message, RequestId, what to do."""
+    return "\n".join(_failure(failure, Paint(colour)))
+
+
+def summary(tally: Tally, *, destroy: bool = False) -> str:
+    """The last line of an apply in which everything was done."""
+    if destroy:
+        return f"Destroy complete! Resources: {tally.destroyed} destroyed."
+    return f"Apply complete! Resources: {_counts(tally)}."
 
 
 def render_summary(
     tally: Tally,
     failures: Sequence[Failure],
     *,
-    not_attempted: Sequence[Address],
-    reason: str,
-    destroy: bool,
-    colour: bool,
+    not_attempted: Sequence[Address] = (),
+    reason: str = "",
+    destroy: bool = False,
+    colour: bool = False,
 ) -> str:
-    """The last words of an apply. ``reason``: why something was not attempted."""
+    """How it ended, ending with a newline.
+
+    Args:
+        tally: what was done.
+        failures: what was refused and what is unknown.
+        not_attempted: the tasks that nothing was sent for.
+        reason: why they were not attempted; may be empty.
+        destroy: whether this was a destroy.
+        colour: whether to use colours.
+    """
     paint = Paint(colour)
     if not failures and not not_attempted:
-        return f"\n{_complete(tally, destroy=destroy, paint=paint)}\n"
-    lines = [""]
-    for failure in failures:
-        lines += [*_failure_lines(failure, paint), ""]
+        return f"{paint.good(summary(tally, destroy=destroy))}\n"
+    blocks = ["\n".join(_failure(failure, paint)) for failure in failures]
     if not_attempted:
-        lines += [*_not_attempted_lines(not_attempted, reason), ""]
-    lines.append(_incomplete(tally, failures, not_attempted, paint))
-    lines.append(f"To go on:\n  provisioner {'destroy' if destroy else 'apply'}")
-    return "\n".join(lines) + "\n"
+        why = f" ({printable(reason)})" if reason else ""
+        lines = address_lines(not_attempted, "  ", verbose=False)
+        blocks.append("\n".join([f"Not attempted{why}:", *lines]))
+    command = "destroy" if destroy else "apply"
+    blocks.append(
+        f"{paint.alarm(_incomplete(tally, failures, len(not_attempted), destroy=destroy))}\n"
+        f"What was done is recorded. Continue with:\n  provisioner {command}"
+    )
+    return "\n\n".join(blocks) + "\n"
 
 
-def _complete(tally: Tally, *, destroy: bool, paint: Paint) -> str:
-    if destroy:
-        return paint(f"Destroy complete! Resources: {tally.destroyed} destroyed.", "bold", "green")
-    return paint(f"Apply complete! Resources: {_done(tally)}.", "bold", "green")
-
-
-def _incomplete(
-    tally: Tally, failures: Sequence[Failure], not_attempted: Sequence[Address], paint: Paint
-) -> str:
+def _incomplete(tally: Tally, failures: Sequence[Failure], not_attempted: int, *, destroy: bool) -> str:
     unknown = sum(failure.unknown for failure in failures)
-    parts = [_done(tally)]
-    if failed := len(failures) - unknown:
-        parts.append(f"{failed} failed")
-    if unknown:
-        parts.append(f"{unknown} with unknown outcome")
-    if not_attempted:
-        parts.append(f"{len(not_attempted)} not attempted")
-    return paint(f"Apply incomplete: {'; '.join(parts)}.", "bold", "red")
+    ended = {"failed": len(failures) - unknown, "unknown": unknown, "not attempted": not_attempted}
+    rest = ", ".join(f"{count} {word}" for word, count in ended.items() if count)
+    done = f"{tally.destroyed} destroyed" if destroy else _counts(tally)
+    return f"{'Destroy' if destroy else 'Apply'} incomplete: {done}; {rest}."
 
 
-def _done(tally: Tally) -> str:
+def _counts(tally: Tally) -> str:
     return f"{tally.added} added, {tally.changed} changed, {tally.destroyed} destroyed"
 
 
-def _failure_lines(failure: Failure, paint: Paint) -> Iterator[str]:
-    word = "unknown" if failure.unknown else "failed"
-    place = f"  {printable(str(failure.source))}" if failure.source else ""
-    yield paint(f"  # {printable(failure.address)} {word}", "bold", "red") + place
-    yield f"    {failure.action}: {printable(failure.code)}: {printable(failure.message)}"
+def _failure(failure: Failure, paint: Paint) -> Iterator[str]:
+    word = "outcome unknown" if failure.unknown else "failed"
+    place = f" ({printable(str(failure.source))})" if failure.source else ""
+    yield f"{paint.alarm(f'{printable(failure.address)}: {word}')}{place}"
+    said = ": ".join(printable(part) for part in (failure.code, failure.message) if part)
+    yield f"  {printable(failure.action)}: {said}"
     if failure.request_id:
-        yield f"    RequestId {printable(failure.request_id)}"
+        yield f"  RequestId: {printable(failure.request_id)}"
     if failure.advice:
-        yield f"    {failure.advice}"
-
-
-def _not_attempted_lines(addresses: Sequence[Address], reason: str) -> Iterator[str]:
-    because = f" ({printable(reason)})" if reason else ""
-    yield f"  # {len(addresses)} not attempted{because}"
-    yield from (f"      {printable(address)}" for address in addresses[:_LISTED])
-    if len(addresses) > _LISTED:
-        yield f"      … and {len(addresses) - _LISTED} more"
+        yield f"  {printable(failure.advice)}"

@@ -40,12 +40,12 @@ def object_lines(
     names = [name for name in rules if name in value]
     names += [name for name in value if name not in rules]
     plain = [
-        (label(name), value_text(value[name], verbose=pen.verbose)) for name in names if _plain(value[name])
+        (label(name), value_text(value[name], verbose=pen.verbose)) for name in names if is_plain(value[name])
     ]
     yield from pair_lines(pen, symbol, [*head, *plain], depth)
     for name in names:
-        if not _plain(value[name]):
-            yield from _block(pen, symbol, name, value[name], rules.get(name), depth)
+        if not is_plain(value[name]):
+            yield from _field_lines(pen, symbol, name, value[name], rules.get(name), depth)
 
 
 def pair_lines(pen: Pen, symbol: str, pairs: Pairs, depth: int) -> Iterator[str]:
@@ -68,39 +68,39 @@ def item_value(value: JSONObject, rule: FieldRule | None) -> str:
     return value_text({name: value[name] for name in names})
 
 
-def items_word(rule: FieldRule | None, count: int) -> str:
-    """``32 columns``, ``1 node``; ``items`` of whatever has no name."""
-    return counted(count, _NAMES.get(rule.item if rule is not None else "", "item"))
+def items_word(rule: FieldRule | None, count: int, adjective: str) -> str:
+    """``32 more columns``, ``1 more node``; ``items`` of whatever has no name."""
+    return counted(count, f"{adjective} {_NAMES.get(rule.item if rule is not None else '', 'item')}")
 
 
-def _plain(value: JSONValue) -> bool:
+def is_plain(value: JSONValue) -> bool:
+    """Whether a value stands on one line: everything but filled maps and lists."""
     return isinstance(value, str) or not isinstance(value, Mapping | Sequence) or not value
 
 
-def _block(
+def block_lines(
     pen: Pen, symbol: str, name: str, value: JSONValue, rule: FieldRule | None, depth: int
 ) -> Iterator[str]:
+    """A filled map or list under its label."""
     if isinstance(value, Mapping):
-        yield pen.line(depth, symbol, f"{label(name)} {{")
+        yield pen.line(depth, symbol, f"{name} {{")
         yield from object_lines(pen, symbol, value, rule.item if rule is not None else "", depth + 1)
         yield pen.line(depth, "", "}")
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        if _all_maps(value) and not is_leaf(rule):
-            yield from _items(pen, symbol, name, value, rule, depth)
-        else:
-            yield from _rows(pen, symbol, name, value, rule, depth)
+    elif isinstance(value, list):
+        yield from _rows(pen, symbol, name, value, rule, depth)
 
 
-def _items(
-    pen: Pen, symbol: str, name: str, items: Sequence[JSONObject], rule: FieldRule | None, depth: int
+def _field_lines(
+    pen: Pen, symbol: str, name: str, value: JSONValue, rule: FieldRule | None, depth: int
 ) -> Iterator[str]:
-    """A block for each item: nodes and mappings."""
-    keys = keys_of(items, rule) if rule is not None else None
-    for index, item in enumerate(items):
+    """A map or list; nodes and mappings have a block each."""
+    if not isinstance(value, list) or is_leaf(rule) or not _all_maps(value):
+        yield from block_lines(pen, symbol, label(name), value, rule, depth)
+        return
+    keys = keys_of(value, rule) if rule is not None else None
+    for index, item in enumerate(value):
         part = str(index) if keys is None else ItemKey(" → ".join(keys[index]))
-        yield pen.line(depth, symbol, f"{item_label(name, part)} {{")
-        yield from object_lines(pen, symbol, item, rule.item if rule is not None else "", depth + 1)
-        yield pen.line(depth, "", "}")
+        yield from block_lines(pen, symbol, item_label(name, part), item, rule, depth)
 
 
 def _rows(
@@ -108,13 +108,12 @@ def _rows(
 ) -> Iterator[str]:
     """A line for each item."""
     is_short = pen.verbose or len(items) <= _SHORT_LIST
-    yield pen.line(depth, symbol, f"{label(name)} = [")
+    yield pen.line(depth, symbol, f"{name} = [")
     for item in items if is_short else items[:_SHOWN_ITEMS]:
         text = item_value(item, rule) if isinstance(item, Mapping) else value_text(item, verbose=pen.verbose)
         yield pen.line(depth + 1, symbol, f"{text},")
     if not is_short:
-        more = len(items) - _SHOWN_ITEMS
-        yield pen.line(depth + 1, "", f"# ({items_word(rule, more).replace(' ', ' more ', 1)})")
+        yield pen.line(depth + 1, "", f"# ({items_word(rule, len(items) - _SHOWN_ITEMS, 'more')})")
     yield pen.line(depth, "", "]")
 
 

@@ -1,21 +1,199 @@
 """What differs within one task, as a tree of its fields.
 
-Rule: only what differs is shown, each change under the fields it lies in; what stays is counted at
-every level. A long text is shown as the lines that differ. A secret is never looked at here: it is
-replaced before anything is compared or cut.
+Rule: only what differs is shown, each change under the fields it lies in, and nothing of what
+differs is left out; what stays is counted at every level. A secret is replaced before anything is
+compared or cut.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
-from os.path import commonprefix
-from typing import cast
-
+from itertools import groupby
 from provisioner.core.address import JSONObject, JSONValue
+from provisioner.core.canonical import keys_of
 from provisioner.core.diff import FieldChange, ItemKey
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.plan_document import HIDDEN
 from provisioner.core.text import printable
-from provisioner.render.body import is_leaf, item_value, items_word, object_lines
-from provisioner.render.words import Pen, counted, item_label, label, quoted, shown_value, value_text
+from provisioner.render.body import Pairs, block_lines, is_leaf, is_plain, item_value, items_word
+from provisioner.render.text_changes import is_long, text_lines
+from provisioner.render.words import Pen, counted, item_label, label, shown_value, value_text
+
+_ORDER = "(order)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One object on the way down: what it was, what it will be, and how deep it lies."""
+
+    before: JSONObject
+    after: JSONObject
+    kind: str = TASK
+    """Its name in the field table; empty for a map."""
+
+    at: int = 0
+    """How many parts of a path lead here."""
+
+    depth: int = 1
+    is_counted: bool = True
+    """Whether unchanged fields are counted; not where the block stands for several tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """What one name of an object, or one item of a list, stands for."""
+
+    name: str
+    item: str | None
+    """The item's key, or its number; None if this is not about an item."""
+
+    rule: FieldRule | None
+    fields: tuple[FieldChange, ...]
+    at: int
+
+    @property
+    def label(self) -> str:
+        if self.item is None:
+            return label(self.name)
+        if self.item == _ORDER and not isinstance(self.item, ItemKey):
+            return f"{label(self.name)} {_ORDER}"
+        return item_label(self.name, self.item)
+
+    @property
+    def leaf(self) -> FieldChange | None:
+        return self.fields[0] if len(self.fields[0].path) <= self.at else None
+
+
+def change_lines(pen: Pen, fields: Sequence[FieldChange], level: Level, head: Pairs = ()) -> Iterator[str]:
+    """The changes of one object: what fits on a line first, then blocks, then what stays."""
+    entries = [(entry, _short(pen, entry)) for entry in _entries(fields, level)]
+    width = max(len(name) for name in [*(name for name, _ in head), *(entry.label for entry, _ in entries)])
+    yield from (pen.line(level.depth, "", f"{name:<{width}} = {text}") for name, text in head)
+    width = max((len(entry.label) for entry, text in entries if text), default=0)
+    for entry, text in entries:
+        if text:
+            line = f"{entry.label:<{width}} = {text}"
+            yield pen.line(level.depth, _symbol(entry.fields[0]), line + _replacement(pen, entry.fields[0]))
+    for entry, text in entries:
+        if not text:
+            yield from _long(pen, entry, level)
+    if level.is_counted:
+        yield from _hidden(pen, [entry for entry, _ in entries], level)
+    elif level.at == 0:
+        yield pen.line(level.depth, "", "# (unchanged fields hidden)")
+
+
+def _entries(fields: Sequence[FieldChange], level: Level) -> Iterator[_Entry]:
+    rules = OBJECTS.get(level.kind, {})
+    for (_, name), group in groupby(fields, key=lambda field: _part(field, level.at)):
+        members = tuple(group)
+        rule = rules.get(name)
+        is_list = rule is not None and rule.kind is Kind.OBJECTS
+        if is_list and all(len(field.path) > level.at + 1 for field in members):
+            for (_, item), inner in groupby(members, key=lambda field: _part(field, level.at + 1)):
+                yield _Entry(name=name, item=item, rule=rule, fields=tuple(inner), at=level.at + 2)
+        else:
+            yield _Entry(name=name, item=None, rule=rule, fields=members, at=level.at + 1)
+
+
+def _part(field: FieldChange, at: int) -> tuple[bool, str]:
+    """What to group by; in a damaged plan a path may end above another's."""
+    part = field.path[at] if at < len(field.path) else ""
+    return isinstance(part, ItemKey), part
+
+
+def _symbol(field: FieldChange) -> str:
+    if field.before is None:
+        return "+"
+    return "-" if field.after is None else "~"
+
+
+def _replacement(pen: Pen, field: FieldChange) -> str:
+    if not field.replaces:
+        return ""
+    return f" {pen.paint.alarm(f'# forces replacement: {printable(field.replaces)}')}"
+
+
+def shown_sides(field: FieldChange) -> tuple[JSONValue, JSONValue]:
+    """Before and after, without secrets."""
+    if field.sensitive:
+        return tuple(None if side is None else HIDDEN for side in (field.before, field.after))
+    return shown_value(field.before), shown_value(field.after)
+
+
+def _short(pen: Pen, entry: _Entry) -> str:
+    """What stands right of the equals sign; empty if the entry needs more lines than one."""
+    field = entry.leaf
+    if field is None:
+        return ""
+    before, after = shown_sides(field)
+    if before is not None and after is not None:
+        return "" if is_long(before, after) else _arrow(before, after)
+    value = after if before is None else before
+    if isinstance(value, Mapping) and entry.rule is not None and is_leaf(entry.rule):
+        return item_value(value, entry.rule)
+    return value_text(value, verbose=pen.verbose) if is_plain(value) else ""
+
+
+def _arrow(before: JSONValue, after: JSONValue) -> str:
+    return HIDDEN if before == after == HIDDEN else f"{value_text(before)} -> {value_text(after)}"
+
+
+def _long(pen: Pen, entry: _Entry, level: Level) -> Iterator[str]:
+    field, depth = entry.leaf, level.depth
+    if field is None:
+        yield pen.line(depth, "~", f"{entry.label} {{")
+        yield from change_lines(pen, entry.fields, _below(entry, level))
+        yield pen.line(depth, "", "}")
+        return
+    before, after = shown_sides(field)
+    if before is not None and after is not None:
+        yield pen.line(depth, "~", f"{entry.label} = <<-EOT{_replacement(pen, field)}")
+        yield from text_lines(pen, before, after, depth + 1)
+        yield pen.line(depth, "", "EOT")
+    else:
+        value = after if before is None else before
+        yield from block_lines(pen, _symbol(field), entry.label, value, entry.rule, depth)
+
+
+def _below(entry: _Entry, level: Level) -> Level:
+    return Level(
+        before=_inside(level.before, entry),
+        after=_inside(level.after, entry),
+        kind=entry.rule.item if entry.rule is not None else "",
+        at=entry.at,
+        depth=level.depth + 1,
+        is_counted=level.is_counted,
+    )
+
+
+def _inside(value: JSONObject, entry: _Entry) -> JSONObject:
+    """The object that an entry stands for; empty if there was none."""
+    inner = value.get(entry.name)
+    if entry.item is not None:
+        inner = _items(value, entry).get(entry.item)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _items(value: JSONObject, entry: _Entry) -> dict[str, JSONValue]:
+    """The items of a list by their keys, or by their numbers if they have none."""
+    items = value.get(entry.name)
+    if entry.rule is None or not isinstance(items, list) or not all(isinstance(i, Mapping) for i in items):
+        return {}
+    keys = keys_of(items, entry.rule)
+    if keys is None or len(set(keys)) < len(keys):
+        return {str(index): item for index, item in enumerate(items)}
+    return {" → ".join(key): item for key, item in zip(keys, items, strict=True)}
+
+
+def _hidden(pen: Pen, entries: Sequence[_Entry], level: Level) -> Iterator[str]:
+    """How much stays as it is: items of each list that changes, then fields."""
+    lists = {entry.name: entry for entry in entries if entry.item is not None}
+    for name, entry in lists.items():
+        changed = {other.item for other in entries if other.name == name}
+        kept = {*_items(level.before, entry)} & {*_items(level.after, entry)} - changed
+        if kept:
+            yield pen.line(level.depth, "", f"# ({items_word(entry.rule, len(kept), 'unchanged')} hidden)")
+    fields = {*level.before, *level.after} - {entry.name for entry in entries}
+    if fields:
+        word = "unchanged field" if level.kind else "unchanged setting"
+        yield pen.line(level.depth, "", f"# ({counted(len(fields), word)} hidden)")

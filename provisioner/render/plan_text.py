@@ -1,295 +1,285 @@
-"""A plan for the person who approves it, in Terraform's words.
+"""A plan for the person who must approve it, in Terraform's words.
 
-Rule: nothing is hidden without being counted. What is the same for many tasks is said once, with
-their addresses; what stays as it is is a number; ``verbose`` expands both. Order comes from the
-plan; nothing is sorted or decided here.
+Rule: whatever will happen to a task is said, once: every address is named or counted beside the
+flag that names it, every difference is shown, and only what stays as it is, or is new and long, is
+counted instead. Changes that are the same share one block; a plan that creates or deletes very many
+tasks has a line for each. ``verbose`` gives every task a block of its own with nothing left out.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import Any
+import json
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
-from provisioner.core.diff import FieldChange, path_label
-from provisioner.core.plan import Action, Change, Plan, Reason, Unsettled
-from provisioner.core.plan_document import HIDDEN, TYPE, shown_body
+from provisioner.core.address import JSONObject, JSONValue
+from provisioner.core.plan import Action, Change, Plan, Reason
+from provisioner.core.plan_document import TYPE, shown_body
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
-from provisioner.render.body_text import body_lines, value_text
-from provisioner.render.paint import Paint
+from provisioner.render.body import Pairs, body_lines, pair_lines
+from provisioner.render.field_changes import Level, change_lines, shown_sides
+from provisioner.render.words import (
+    KNOWN_AFTER_APPLY,
+    SYMBOLS,
+    Paint,
+    Pen,
+    address_lines,
+    columns,
+    counted,
+    family,
+    quoted,
+)
 
-MANY_CREATES = 20
-"""From here on a create is one line, unless everything is asked for."""
+_MANY = 20
+"""More different creates than this, or deletes, have a line each instead of a block."""
 
-LISTED_ADDRESSES = 50
-_FIRST_ADDRESSES = 20
-_LONG_TEXT = 80
+_SHORTEST_NAME = 4
+"""An address shorter than this is not looked for in the text of a body."""
 
-_SYMBOLS = {
-    Action.CREATE: ("+", "green", "create"),
-    Action.UPDATE: ("~", "yellow", "update in-place"),
-    Action.REPLACE: ("-/+", "red", "destroy and then create replacement"),
-    Action.DELETE: ("-", "red", "destroy"),
+_LEGEND = {
+    Action.CREATE: "create",
+    Action.UPDATE: "update in-place",
+    Action.REPLACE: "destroy and then create replacement",
+    Action.DELETE: "destroy",
 }
-_HAPPENS = {
+_VERBS = {
     Action.CREATE: "will be created",
     Action.UPDATE: "will be updated in-place",
     Action.REPLACE: "must be replaced",
     Action.DELETE: "will be destroyed",
 }
-_REASONS = {
-    Reason.NOT_IN_MANIFESTS: "no manifest has this address",
+_WHY = {
+    Reason.NOT_IN_MANIFESTS: "because no manifest has this address any more",
     Reason.UNSEEN: "what the task holds is not known, so the whole body is sent",
-    Reason.UNSETTLED: "an earlier write was not answered; apply looks for the task before it does anything",
 }
-_KINDS = {201: "real-time", 202: "offline"}
+_UNSETTLED_CREATE = "an earlier create was sent and its outcome is unknown; apply looks for the task first"
+_UNSETTLED = "an earlier write was sent and its outcome is unknown; apply settles that first"
+
+Group = Sequence[Change]
+"""Changes that are shown together; never empty."""
 
 
 def render_plan(plan: Plan, *, colour: bool, verbose: bool = False) -> str:
-    """The whole plan, ending in its summary line."""
-    paint = Paint(colour)
-    if plan.is_empty:
-        return "\n".join(_no_changes(plan, paint)) + "\n"
-    lines = [*_unsettled_lines(plan.unsettled, paint), *_legend(plan, paint)]
-    for line in _changes(plan, paint, verbose=verbose):
-        lines.append(line)
-    counts = plan.counts
-    lines.append(
-        f"{paint('Plan:', 'bold')} {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
-    )
-    return "\n".join(lines) + "\n"
+    """The whole plan, ending with a newline."""
+    pen = Pen(Paint(colour), verbose)
+    blocks = [*_unsettled(plan, pen)]
+    if plan.changes:
+        blocks += ["provisioner will perform the following actions:", _legend(plan, pen.paint)]
+        blocks += _blocks(plan, pen)
+    blocks += _ending(plan, pen)
+    return "\n\n".join(blocks) + "\n"
 
 
-def _no_changes(plan: Plan, paint: Paint) -> Iterator[str]:
-    if plan.origin.destroy:
-        yield f"{paint('No changes.', 'bold', 'green')} There is nothing to destroy."
-        return
-    yield f"{paint('No changes.', 'bold', 'green')} Your tasks match the manifests."
-    if plan.unchanged:
-        yield f"\n{_count(plan.unchanged, 'task')} compared, nothing to do."
+# ── around the changes ──────────────────────────────────────────────────────
 
 
-def _unsettled_lines(unsettled: Sequence[Unsettled], paint: Paint) -> Iterator[str]:
-    if not unsettled:
-        return
-    writes = _count(len(unsettled), "earlier write")
-    yield paint(f"{writes} {'has' if len(unsettled) == 1 else 'have'} an unknown outcome:", "bold", "yellow")
-    for one in unsettled:
-        yield f"  {printable(one.address)}: a {one.kind} signed at {utc_text(one.timestamp)}"
-    yield "Apply looks for these tasks first; nothing is sent again before that.\n"
-
-
-def _legend(plan: Plan, paint: Paint) -> Iterator[str]:
+def _legend(plan: Plan, paint: Paint) -> str:
     used = {change.action for change in plan.changes}
-    if not used:
+    lines = [f"{paint.symbol(SYMBOLS[action])} {text}" for action, text in _LEGEND.items() if action in used]
+    return "\n".join(["The symbols mean:", *lines])
+
+
+def _unsettled(plan: Plan, pen: Pen) -> Iterator[str]:
+    if not plan.unsettled:
         return
-    yield "provisioner will perform the following actions:\n"
-    for action, (symbol, style, meaning) in _SYMBOLS.items():
-        if action in used:
-            yield f"{paint(f'{symbol:>3}', style)} {meaning}"
-    yield ""
+    count = len(plan.unsettled)
+    has = "has an unknown outcome" if count == 1 else "have an unknown outcome"
+    rows = [
+        (f"  {printable(one.address)}", one.kind.value, f"signed {utc_text(one.timestamp)}")
+        for one in plan.unsettled
+    ]
+    heading = f"{counted(count, 'earlier write')} {has}: apply finds out what became of {_it(count)} first."
+    yield "\n".join([pen.paint.bold(heading), *columns(rows)])
 
 
-def _changes(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    creates = [change for change in plan.changes if change.action is Action.CREATE]
-    compact = len(creates) > MANY_CREATES and not verbose
-    if compact:
-        yield from _compact_creates(creates, paint)
-    rest = [change for change in plan.changes if not (compact and change.action is Action.CREATE)]
-    for group in _groups(rest, verbose=verbose):
-        yield from _block(group, paint, verbose=verbose)
-        yield ""
+def _it(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
-# ── many creates ────────────────────────────────────────────────────────────
+def _ending(plan: Plan, pen: Pen) -> Iterator[str]:
+    if plan.origin.targets:
+        lines = address_lines(plan.origin.targets, "  ", verbose=pen.verbose)
+        yield "\n".join(["Only these targets were looked at:", *lines])
+    if plan.is_empty:
+        yield _nothing(plan, pen.paint)
+        return
+    if plan.origin.environment:
+        yield f"Environment {quoted(plan.origin.environment)}, endpoint {quoted(plan.origin.endpoint)}."
+    counts = plan.counts
+    summary = f" {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
+    yield pen.paint.bold("Plan:") + summary
 
 
-def _compact_creates(creates: Sequence[Change], paint: Paint) -> Iterator[str]:
-    """One line for each, by folder."""
-    yield paint(f"  # {len(creates)} tasks will be created (--verbose shows each in full)", "bold")
-    width = min(60, max(len(change.address) for change in creates))
-    plus = paint("+", "green")
-    for folder, group in groupby(creates, key=_folder):
-        yield f"    {printable(folder)}"
-        for change in group:
-            kind = _KINDS.get(change.task_type, str(change.task_type))
-            yield f"  {plus}   {change.address:<{width}}  {kind:<9}  {_route(change)}"
-    yield ""
+def _nothing(plan: Plan, paint: Paint) -> str:
+    if plan.origin.destroy:
+        return paint.good("No changes.") + " There is nothing to destroy."
+    said = paint.good("No changes.") + " Your tasks match the manifests."
+    return f"{said}\n{counted(plan.unchanged, 'task')} unchanged."
+
+
+# ── what stands together ────────────────────────────────────────────────────
+
+
+def _blocks(plan: Plan, pen: Pen) -> Iterator[str]:
+    """A block for each group, in order of its first change."""
+    if pen.verbose:
+        yield from ("\n".join(_block(pen, [change])) for change in plan.changes)
+        return
+    in_lines = {action for action in Action if _are_many(plan.changes, action)}
+    groups: dict[Hashable, list[Change]] = {}
+    for change in plan.changes:
+        key = _line_key(change) if _is_whole(change) and change.action in in_lines else _block_key(change)
+        groups.setdefault(key, []).append(change)
+    for group in groups.values():
+        as_lines = _is_whole(group[0]) and group[0].action in in_lines
+        yield "\n".join(_one_line_each(pen, group) if as_lines else _block(pen, group))
+
+
+def _is_whole(change: Change) -> bool:
+    """Whether this is about a whole body and not about some of its fields."""
+    return not change.fields
+
+
+def _are_many(changes: Iterable[Change], action: Action) -> bool:
+    """Whether these would be too many blocks. Stops looking as soon as that is known."""
+    different: set[Hashable] = set()
+    for change in changes:
+        if change.action is action and _is_whole(change):
+            different.add(_block_key(change))
+            if len(different) > _MANY:
+                return True
+    return False
+
+
+def _line_key(change: Change) -> Hashable:
+    return change.action, change.reason, _folder(change)
+
+
+def _block_key(change: Change) -> Hashable:
+    """Equal for changes that one block can stand for."""
+    kind = (change.action, change.reason, change.project_id, change.task_type)
+    if change.action is Action.DELETE:
+        return (*kind, change.address)
+    if _is_whole(change):
+        return (*kind, _template(change))
+    shown = [[field.path, *shown_sides(field), field.replaces] for field in change.fields]
+    return (*kind, json.dumps(shown))
+
+
+def _template(change: Change) -> str:
+    """The body without what only names the task."""
+    body = {name: value for name, value in (shown_body(change.after) or {}).items() if name != "TaskName"}
+    text = json.dumps(body, ensure_ascii=False)
+    return text.replace(change.address, "\0") if len(change.address) >= _SHORTEST_NAME else text
 
 
 def _folder(change: Change) -> str:
-    file = change.source.file if change.source else ""
-    return file.rpartition("/")[0] + "/"
+    return change.source.file.rpartition("/")[0] if change.source else ""
 
 
-def _route(change: Change) -> str:
-    """``MYSQL → DLC``: what it reads and writes."""
-    nodes: Any = (change.after or {}).get("Nodes") or []
-    kinds = {"INPUT": [], "OUTPUT": []}  # type: dict[str, list[str]]
-    for node in nodes:
-        kinds.setdefault(str(node.get("NodeType")), []).append(str(node.get("DataSourceType") or "?"))
-    sides = (" + ".join(kinds["INPUT"]), " + ".join(kinds["OUTPUT"]))
-    return printable(" → ".join(side for side in sides if side))
+# ── one line for each task ──────────────────────────────────────────────────
 
 
-# ── groups of the same change ───────────────────────────────────────────────
+def _one_line_each(pen: Pen, group: Group) -> Iterator[str]:
+    change = group[0]
+    folder = f"{printable(_folder(change))}: " if _folder(change) else ""
+    verb = _alarming(pen.paint, change, _VERBS[change.action])
+    yield f"  # {pen.paint.bold(folder + counted(len(group), 'task'))} {verb}"
+    yield from _why(group)
+    rows = columns(_row(change) for change in group)
+    yield from (pen.line(0, SYMBOLS[change.action], row) for row in rows)
 
 
-def _groups(changes: Sequence[Change], *, verbose: bool) -> list[list[Change]]:
-    """Changes that say the same, together; in order of the first of each."""
-    if verbose:
-        return [[change] for change in changes]
-    groups: dict[str, list[Change]] = {}
-    for change in changes:
-        groups.setdefault(_signature(change), []).append(change)
-    return list(groups.values())
+def _row(change: Change) -> tuple[str, ...]:
+    source = change.source
+    place = f"{source.file.rpartition('/')[2]}:{source.line}" if source else f"[id={change.task_id}]"
+    body = change.before if change.after is None else change.after
+    return printable(change.address), _route(body or {}), family(change.task_type), printable(place)
 
 
-def _signature(change: Change) -> str:
-    """What is printed of a change beside its own names; alone if it prints more than that."""
-    if change.action is Action.CREATE or (change.action is not Action.DELETE and not change.fields):
-        return f"alone {change.address}"
+def _route(body: JSONObject) -> str:
+    """``MYSQL → DLC``: from which kinds of data source to which."""
+    nodes = body.get("Nodes")
+    found = [node for node in nodes if isinstance(node, Mapping)] if isinstance(nodes, list) else []
+    return f"{_ends(found, 'INPUT')} → {_ends(found, 'OUTPUT')}"
+
+
+def _ends(nodes: Sequence[Mapping[str, JSONValue]], kind: str) -> str:
+    types = [str(node.get("DataSourceType", "?")) for node in nodes if node.get("NodeType") == kind]
+    different = list(dict.fromkeys(types))
+    more = f" +{len(different) - 1}" if len(different) > 1 else ""
+    return printable(different[0]) + more if different else "?"
+
+
+# ── a block for one task or several ─────────────────────────────────────────
+
+
+def _block(pen: Pen, group: Group) -> Iterator[str]:
+    change = group[0]
+    yield from _heading(pen, group)
+    symbol = SYMBOLS[change.action]
+    yield pen.line(0, symbol, f"{TYPE} {quoted(change.address)} {{")
     if change.action is Action.DELETE:
-        return f"delete {change.reason}"
-    return repr((change.action, change.reason, [(f.path, f.before, f.after) for f in change.fields]))
+        yield from _deleted(pen, change)
+    elif _is_whole(change):
+        yield from body_lines(
+            pen, symbol, shown_body(change.after) or {}, _head(change, alone=len(group) == 1)
+        )
+    else:
+        level = Level(before=change.before or {}, after=change.after or {}, is_counted=len(group) == 1)
+        yield from change_lines(pen, change.fields, level, _head(change, alone=len(group) == 1))
+    yield pen.line(0, "", "}")
 
 
-def _block(group: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
-    first = group[0]
+def _heading(pen: Pen, group: Group) -> Iterator[str]:
+    change = group[0]
+    verb = _alarming(pen.paint, change, _VERBS[change.action])
     if len(group) == 1:
-        yield from _single(first, paint, verbose=verbose)
+        yield f"  # {pen.paint.bold(printable(change.address))} {verb}"
+        yield from _why(group)
+        if change.source:
+            yield f"  #   {printable(f'{change.source.file}:{change.source.line}')}"
         return
-    yield paint(f"  # {len(group)} tasks {_HAPPENS[first.action]}", "bold") + _because(first, len(group))
-    yield from _addresses(group)
-    symbol, style, _ = _SYMBOLS[first.action]
-    if first.fields:
-        yield f"{paint(f'{symbol:>3}', style)} each {{"
-        yield from _field_lines(first.fields, paint)
-        yield "    }"
+    yield f"  # {pen.paint.bold(counted(len(group), 'task'))} {verb}"
+    yield from _why(group)
+    yield from address_lines([one.address for one in group], "  #   ", verbose=pen.verbose)
+    same = "each like this but for its name" if _is_whole(change) else "each like this"
+    yield f"  # ({same})"
 
 
-def _addresses(group: Sequence[Change]) -> Iterator[str]:
-    shown = group if len(group) <= LISTED_ADDRESSES else group[:_FIRST_ADDRESSES]
-    for change in shown:
-        known = f"  [id={printable(change.task_id)}]" if change.task_id else ""
-        yield f"      {change.address}{known}"
-    if len(shown) < len(group):
-        yield f"      … and {len(group) - len(shown)} more (--verbose lists them)"
+def _alarming(paint: Paint, change: Change, verb: str) -> str:
+    """What destroys stands out."""
+    return paint.alarm(verb) if change.action in (Action.REPLACE, Action.DELETE) else verb
 
 
-# ── one change ──────────────────────────────────────────────────────────────
+def _why(group: Group) -> Iterator[str]:
+    change = group[0]
+    why = _WHY.get(change.reason, "")
+    if change.reason is Reason.UNSETTLED:
+        why = _UNSETTLED_CREATE if change.action is Action.CREATE else _UNSETTLED
+    if len(group) > 1:
+        why = why.replace("this address", "these addresses")
+    if why:
+        yield f"  # ({why})"
 
 
-def _single(change: Change, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    symbol, style, _ = _SYMBOLS[change.action]
-    happens = paint(f"  # {change.address} {_HAPPENS[change.action]}", "bold")
-    yield (
-        happens
-        + _because(change, 1)
-        + (f"  {paint(printable(str(change.source)), 'dim')}" if change.source else "")
-    )
-    yield f"{paint(f'{symbol:>3}', style)} {TYPE} {value_text(change.address)} {{"
-    if change.action is Action.CREATE:
-        yield from _created(change, paint, verbose=verbose)
-    elif change.action is Action.DELETE:
-        yield from _deleted(change, paint, verbose=verbose)
-    else:
-        yield from _changed(change, paint)
-    yield "    }"
+def _head(change: Change, *, alone: bool) -> Pairs:
+    """Project and id: what a body does not say."""
+    moved = any(field.path == ("ProjectId",) for field in change.fields)
+    head = [] if moved else [("project_id", quoted(change.project_id))]
+    if change.task_id is None:
+        return [*head, ("task_id", KNOWN_AFTER_APPLY)]
+    if not alone:
+        return head
+    after = f" -> {KNOWN_AFTER_APPLY}" if change.action is Action.REPLACE else ""
+    return [*head, ("task_id", f"{quoted(change.task_id)}{after}")]
 
 
-def _because(change: Change, count: int) -> str:
-    reason = _REASONS.get(change.reason, "")
-    if change.reason is Reason.NOT_IN_MANIFESTS and count > 1:
-        reason = "no manifest has these addresses"
-    return f" ({reason})" if reason else ""
-
-
-def _created(change: Change, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    plus = paint("+", "green")
-    yield f"      {plus} task_id    = (known after apply)"
-    yield f"      {plus} project_id = {value_text(change.project_id)}"
-    for line in body_lines(shown_body(change.after) or {}, verbose=verbose):
-        yield f"      {plus} {_hidden(line)}"
-
-
-def _deleted(change: Change, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    minus = paint("-", "red")
-    yield f"      {minus} task_id    = {value_text(change.task_id)}"
-    yield f"      {minus} project_id = {value_text(change.project_id)}"
+def _deleted(pen: Pen, change: Change) -> Iterator[str]:
     body = shown_body(change.before) or {}
-    if verbose:
-        for line in body_lines(body, verbose=True):
-            yield f"      {minus} {_hidden(line)}"
+    if pen.verbose:
+        yield from body_lines(pen, "-", body, _head(change, alone=True))
         return
-    if "TaskName" in body:
-        yield f"      {minus} TaskName   = {value_text(body['TaskName'])}"
-    yield f"        # ({_count(len(body), 'field')})"
-
-
-def _changed(change: Change, paint: Paint) -> Iterator[str]:
-    yield f"        task_id = {value_text(change.task_id)}" + (
-        " -> (known after apply)" if change.action is Action.REPLACE else ""
-    )
-    yield from _field_lines(change.fields, paint)
-    touched = {field.path[0] for field in change.fields}
-    same = len([name for name in (change.after or {}) if name not in touched])
-    if same:
-        yield f"        # ({_count(same, 'unchanged field')} hidden)"
-
-
-def _field_lines(fields: Iterable[FieldChange], paint: Paint) -> Iterator[str]:
-    for field in fields:
-        yield from _field(field, paint)
-
-
-def _field(field: FieldChange, paint: Paint) -> Iterator[str]:
-    label = printable(path_label(field.path))
-    forces = paint(f"  # forces replacement: {field.replaces}", "red") if field.replaces else ""
-    if field.sensitive:
-        yield f"      {paint('~', 'yellow')} {label} = {HIDDEN}{forces}"
-    elif field.before is None:
-        yield from _one_sided("+", "green", label, field.after, paint, forces)
-    elif field.after is None:
-        yield from _one_sided("-", "red", label, field.before, paint, forces)
-    elif _is_long(field.before) or _is_long(field.after):
-        yield f"      {paint('~', 'yellow')} {label} ={forces}"
-        yield from _line_diff(str(field.before), str(field.after), paint)
-    else:
-        change = f"{value_text(field.before)} -> {value_text(field.after)}"
-        yield f"      {paint('~', 'yellow')} {label} = {change}{forces}"
-
-
-def _one_sided(symbol: str, style: str, label: str, value: Any, paint: Paint, forces: str) -> Iterator[str]:  # noqa: ANN401  # JSON
-    mark = paint(symbol, style)
-    if isinstance(value, dict) and value:
-        yield f"      {mark} {label} {{{forces}"
-        for line in body_lines(shown_body(value) or {}, verbose=False):
-            yield f"      {mark}     {_hidden(line)}"
-        yield f"      {mark} }}"
-    else:
-        yield f"      {mark} {label} = {value_text(value)}{forces}"
-
-
-def _is_long(value: object) -> bool:
-    return isinstance(value, str) and (len(value) > _LONG_TEXT or "\n" in value)
-
-
-def _line_diff(before: str, after: str, paint: Paint) -> Iterator[str]:
-    """Long texts line by line, with what stays the same around a change."""
-    import difflib
-
-    lines = difflib.unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=2)
-    styles = {"+": "green", "-": "red"}
-    for line in list(lines)[2:]:
-        style = styles.get(line[0])
-        text = printable(line)
-        yield f"          {paint(text, style) if style else text}"
-
-
-def _hidden(line: str) -> str:
-    """The placeholder as itself, not as a text that somebody wrote."""
-    return line.replace(value_text(HIDDEN), HIDDEN)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    head = [*_head(change, alone=True)]
+    if isinstance(name := body.get("TaskName"), str):
+        head.append(("TaskName", quoted(name)))
+    yield from pair_lines(pen, "-", head, 1)
+    yield pen.line(1, "", f"# ({counted(len(body), 'field')})")

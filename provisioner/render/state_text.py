@@ -1,66 +1,67 @@
-"""The state for people: one task, all tasks, or their addresses.
+"""What we know we made, for people.
 
-Rule: what was made is shown as it was last applied; a secret's place is shown, not the secret.
+Rule: everything that is recorded is shown, with every secret replaced. A state has no order of its
+own, so tasks stand in order of addresses.
 """
 
 from collections.abc import Iterable, Iterator
 
-from provisioner.core.address import Address, JSONValue
+from provisioner.core.address import Address
 from provisioner.core.plan_document import TYPE, shown_body
 from provisioner.core.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
-from provisioner.render.body_text import body_lines, value_text
-from provisioner.render.paint import Paint
+from provisioner.render.body import body_lines
+from provisioner.render.words import Paint, Pen, columns, counted, family, quoted
 
 
 def render_state_list(addresses: Iterable[Address]) -> str:
-    """Addresses, one a line, in the order given."""
-    return "".join(f"{printable(address)}\n" for address in addresses)
+    """The addresses in order, one a line; empty if there are none."""
+    return "".join(f"{printable(address)}\n" for address in sorted(addresses))
 
 
 def render_record(address: Address, record: TaskRecord, *, colour: bool) -> str:
-    """One task with everything that was applied."""
-    return "\n".join(_record_lines(address, record, Paint(colour))) + "\n"
+    """One task as it was last applied."""
+    return "\n".join(_record(address, record, Pen(Paint(colour), verbose=True, symbols=False))) + "\n"
 
 
 def render_state(state: State, *, colour: bool) -> str:
     """Every task, and every write whose outcome is not known."""
-    paint = Paint(colour)
-    if not state.tasks and not state.open:
-        return "The state is empty: nothing was applied yet.\n"
-    lines: list[str] = []
-    for address in sorted(state.tasks):
-        lines += [*_record_lines(address, state.tasks[address], paint), ""]
-    for address in sorted(state.open):
-        lines.append(_attempt_line(state.open[address], paint))
-    tasks = f"{len(state.tasks)} task{'' if len(state.tasks) == 1 else 's'}"
-    lines.append(f"{tasks}; serial {state.serial}, lineage {printable(state.lineage)}")
-    return "\n".join(lines) + "\n"
+    blocks = [render_record(address, state.tasks[address], colour=colour) for address in sorted(state.tasks)]
+    if state.open:
+        blocks.append(_open([state.open[address] for address in sorted(state.open)], Paint(colour)))
+    return "\n".join(blocks) or "The state is empty: it holds no tasks.\n"
 
 
-def _record_lines(address: Address, record: TaskRecord, paint: Paint) -> Iterator[str]:
-    yield paint(f"# {printable(address)}", "bold")
-    yield f"{TYPE} {value_text(address)} {{"
-    head: dict[str, JSONValue] = {
-        "task_id": record.task_id,
-        "project_id": record.project_id,
-        "task_type": record.task_type,
-        "applied_at": record.applied_at,
-        "request_id": record.request_id,
-        "protected": record.protected,
-    }
-    width = max(len(name) for name in head)
-    yield from (f"    {name:<{width}} = {value_text(value)}" for name, value in head.items())
-    if record.spec:
-        yield ""
-        yield from (f"    {line}" for line in body_lines(shown_body(record.spec) or {}, verbose=True))
-    else:
-        yield "    # adopted: what it holds is not known"
-    yield "}"
+def _record(address: Address, record: TaskRecord, pen: Pen) -> Iterator[str]:
+    yield pen.paint.bold(f"# {printable(address)}:")
+    if not record.digest:
+        yield "# (what the task holds is not known; the next apply sends the whole body)"
+    head = [
+        ("project_id", quoted(record.project_id)),
+        ("task_id", quoted(record.task_id)),
+        ("task_type", f"{record.task_type} ({family(record.task_type)})"),
+        ("applied_at", quoted(record.applied_at)),
+        ("request_id", quoted(record.request_id)),
+        ("prevent_destroy", "true" if record.protected else "false"),
+    ]
+    yield pen.line(0, "", f"{TYPE} {quoted(address)} {{")
+    yield from body_lines(pen, "", shown_body(record.spec) or {}, head)
+    yield pen.line(0, "", "}")
 
 
-def _attempt_line(attempt: Attempt, paint: Paint) -> str:
-    when = utc_text(attempt.timestamp)
-    text = f"# {printable(attempt.address)}: a {attempt.kind} signed at {when} has an unknown outcome"
-    return paint(text, "yellow")
+def _open(attempts: list[Attempt], paint: Paint) -> str:
+    rows = [
+        (
+            f"  {printable(attempt.address)}",
+            attempt.kind.value,
+            f"signed {utc_text(attempt.timestamp)}",
+            f"[id={printable(attempt.task_id)}]" if attempt.task_id is not None else "",
+        )
+        for attempt in attempts
+    ]
+    has = "has an unknown outcome" if len(rows) == 1 else "have an unknown outcome"
+    heading = paint.bold(f"{counted(len(rows), 'write')} {has}:")
+    return (
+        "\n".join([heading, *columns(rows), "Find out what became of it with:", "  provisioner apply"]) + "\n"
+    )

@@ -1,0 +1,82 @@
+"""What was found in manifests the last time, so that a file that did not change is not parsed.
+
+Rule: the cache is a hint and never the truth. An entry counts only for exactly the bytes it was made
+from, by the same program, schema and settings; a cache that is missing, damaged or foreign is an
+empty one; and deleting it changes nothing but the time that a plan takes. Only files without any
+problem or warning have an entry.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+PATH = os.path.join(".provisioner", "manifests.cache")
+
+
+class Head(NamedTuple):
+    """What a plan needs to know of a manifest whose task did not change."""
+
+    address: str
+    line: int
+    column: int
+    project_id: str
+    task_type: int
+    digest: str
+    """Of the spec: the body is the one that the state has under this digest."""
+
+    prevent_destroy: bool
+
+
+class ManifestCache:
+    """Heads by file, for one combination of program, schema and settings."""
+
+    def __init__(self, entries: Mapping[str, tuple[str, list[Head]]], key: str) -> None:
+        self._old = entries
+        self._new: dict[str, tuple[str, list[Head]]] = {}
+        self._key = key
+
+    def heads(self, path: str) -> tuple[str, Sequence[Head]]:
+        """The digest of the bytes that an entry was made from, and its heads; empty if there is none."""
+        return self._old.get(path, ("", ()))
+
+    def keep(self, path: str, content_digest: str, heads: Sequence[Head]) -> None:
+        """Remember a file for the next time."""
+        self._new[path] = (content_digest, list(heads))
+
+    def save(self, path: str = PATH) -> None:
+        """Write what was kept, if it differs; a folder that cannot be written is no problem."""
+        if self._new == self._old:
+            return
+        text = json.dumps(self._new, ensure_ascii=True, separators=(",", ":"))
+        data = f"{_checksum(self._key, text)}\n{text}".encode()
+        temporary = f"{path}.{os.getpid()}.tmp"
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            try:
+                handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                os.replace(temporary, path)
+            except OSError:
+                os.unlink(temporary)
+
+
+def load_cache(key: str, path: str = PATH) -> ManifestCache:
+    """The cache for this key; an empty one if there is none that can be believed."""
+    try:
+        with open(path, "rb") as file:
+            checksum, _, text = file.read().partition(b"\n")
+    except OSError:
+        return ManifestCache({}, key)
+    if checksum.decode("latin-1") != _checksum(key, text.decode("latin-1")):
+        return ManifestCache({}, key)
+    document: dict[str, Any] = json.loads(text)
+    entries = {name: (digest, [Head(*head) for head in heads]) for name, (digest, heads) in document.items()}
+    return ManifestCache(entries, key)
+
+
+def _checksum(key: str, text: str) -> str:
+    return hashlib.sha256(f"{key}\n{text}".encode("latin-1")).hexdigest()
