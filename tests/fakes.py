@@ -6,9 +6,12 @@ Each is a full implementation of its protocol. A test arranges the world (``fate
 
 import hashlib
 import json
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Protocol
 
 from provisioner.core.address import Address, JSONObject, Source, TaskId
 from provisioner.core.calls import (
@@ -36,6 +39,7 @@ from provisioner.engine.ports import Completed
 from provisioner.engine.settle import Settler
 from provisioner.engine.steps import Context
 from provisioner.errors import ApiError, StateError
+from provisioner.store.disk import Disk
 
 START = 1_700_000_000
 """Unix seconds at which every fake clock begins."""
@@ -200,15 +204,17 @@ class FakeTaskApi:
     # What TaskApi promises
 
     def sign(self, write: Write) -> SignedWrite:
-        """See ``TaskApi.sign``."""
+        """See ``TaskApi.sign``; takes the action's place in the pace."""
         error = self.sign_errors.popleft() if self.sign_errors else None
         if error is not None:
             raise error
+        action = self.action_of(write)
+        self._ready_at[action] = self._clock.monotonic() + self.pace_seconds.get(action, 0)
         content = {} if isinstance(write, DeleteTask) else write.body
-        payload = json.dumps([self.action_of(write), content], sort_keys=True).encode()
+        payload = json.dumps([action, content], sort_keys=True).encode()
         return SignedWrite(
             write=write,
-            action=self.action_of(write),
+            action=action,
             payload=payload,
             headers={},
             timestamp=self._clock.now(),
@@ -222,7 +228,6 @@ class FakeTaskApi:
         self.sent.append(signed)
         name = self._name_of(signed.write)
         self.events.append(f"send {signed.action} {name}")
-        self._ready_at[signed.action] = self._clock.monotonic() + self.pace_seconds.get(signed.action, 0)
         if self.server_clock.now() - signed.timestamp > SIGNATURE_SECONDS:
             return Refused(code="AuthFailure.SignatureExpire", message="too old")
         fates = self.fates_of.get(name) or self.fates
@@ -514,7 +519,7 @@ class World:
             clock=self.clock,
             reporter=self.reporter,
             parallelism=parallelism,
-            should_stop=lambda: self.should_stop(),
+            should_stop=lambda: self.should_stop(),  # noqa: PLW0108  # a test may set it later
         )
         return applier.carry_out(changes)
 
@@ -552,3 +557,152 @@ ORIGIN = Origin(
 
 WINDOW_SECONDS = SIGNATURE_SECONDS + 60 + 30
 """After signing, until nothing can take effect or stay unlisted any more."""
+
+
+# ── the disk ────────────────────────────────────────────────────────────────
+
+
+class Around(Protocol):
+    """What is done about one operation of the disk."""
+
+    def __call__(self, name: str, act: Callable[[], Any], half: Callable[[], object]) -> Any:
+        """Do it with ``act``, or a part of it with ``half``, or raise."""
+        ...
+
+
+class WatchedDisk(Disk):
+    """The real disk; every operation goes through ``around``. Knows which handles are open."""
+
+    def __init__(self, around: Around) -> None:
+        self._around = around
+        self._handles: set[int] = set()
+
+    def release(self) -> None:
+        """Close what is still open, as the end of a process would."""
+        for handle in self._handles:
+            os.close(handle)
+        self._handles.clear()
+
+    def read(self, path: str) -> bytes | None:
+        """See ``Disk.read``."""
+        found: bytes | None = self._do("read", lambda: Disk.read(self, path))
+        return found
+
+    def create(self, path: str) -> int:
+        """See ``Disk.create``."""
+        return self._opened("create", lambda: Disk.create(self, path))
+
+    def open(self, path: str) -> int:
+        """See ``Disk.open``."""
+        return self._opened("open", lambda: Disk.open(self, path))
+
+    def write(self, handle: int, offset: int, data: bytes) -> None:
+        """See ``Disk.write``; half of it is the first half of the bytes."""
+        self._around(
+            "write",
+            lambda: Disk.write(self, handle, offset, data),
+            lambda: Disk.write(self, handle, offset, data[: len(data) // 2]),
+        )
+
+    def reserve(self, handle: int, offset: int, length: int) -> None:
+        """See ``Disk.reserve``."""
+        self._do("reserve", lambda: Disk.reserve(self, handle, offset, length))
+
+    def truncate(self, handle: int, length: int) -> None:
+        """See ``Disk.truncate``."""
+        self._do("truncate", lambda: Disk.truncate(self, handle, length))
+
+    def sync(self, handle: int) -> None:
+        """See ``Disk.sync``."""
+        self._do("sync", lambda: Disk.sync(self, handle))
+
+    def sync_data(self, handle: int) -> None:
+        """See ``Disk.sync_data``."""
+        self._do("sync_data", lambda: Disk.sync_data(self, handle))
+
+    def sync_folder(self, path: str) -> None:
+        """See ``Disk.sync_folder``."""
+        self._do("sync_folder", lambda: Disk.sync_folder(self, path))
+
+    def rename(self, old: str, new: str) -> None:
+        """See ``Disk.rename``."""
+        self._do("rename", lambda: Disk.rename(self, old, new))
+
+    def remove(self, path: str) -> None:
+        """See ``Disk.remove``."""
+        self._do("remove", lambda: Disk.remove(self, path))
+
+    def close(self, handle: int) -> None:
+        """See ``Disk.close``."""
+
+        def act() -> None:
+            self._handles.discard(handle)
+            Disk.close(self, handle)
+
+        self._do("close", act)
+
+    def lock(self, path: str) -> int | None:
+        """See ``Disk.lock``."""
+
+        def act() -> int | None:
+            handle = Disk.lock(self, path)
+            if handle is not None:
+                self._handles.add(handle)
+            return handle
+
+        handle: int | None = self._do("lock", act)
+        return handle
+
+    def make_folder(self, path: str) -> None:
+        """See ``Disk.make_folder``."""
+        self._do("make_folder", lambda: Disk.make_folder(self, path))
+
+    def _do(self, name: str, act: Callable[[], Any]) -> Any:
+        return self._around(name, act, lambda: None)
+
+    def _opened(self, name: str, act: Callable[[], int]) -> int:
+        def noted() -> int:
+            handle = act()
+            self._handles.add(handle)
+            return handle
+
+        handle: int = self._do(name, noted)
+        return handle
+
+
+class When(StrEnum):
+    """How much of an operation has happened when it goes wrong."""
+
+    BEFORE = "nothing of it is done"
+    HALF = "a write is half done"
+    AFTER = "it is done"
+
+
+@dataclass
+class Trouble:
+    """The n-th operation goes wrong. Used as the ``around`` of a ``WatchedDisk``."""
+
+    at: int
+    """Counts from 1; 0: none."""
+
+    raises: Callable[[], BaseException]
+    when: When = When.BEFORE
+    for_ever: bool = False
+    """So does every one after it, without being done."""
+
+    names: list[str] = field(default_factory=list)
+    """Operations so far."""
+
+    @property
+    def has_struck(self) -> bool:
+        """Whether it came that far."""
+        return 0 < self.at <= len(self.names)
+
+    def __call__(self, name: str, act: Callable[[], Any], half: Callable[[], object] = lambda: None) -> Any:
+        """See ``Around``."""
+        self.names.append(name)
+        if not self.has_struck or (len(self.names) > self.at and not self.for_ever):
+            return act()
+        if len(self.names) == self.at:
+            {When.BEFORE: lambda: None, When.HALF: half, When.AFTER: act}[self.when]()
+        raise self.raises()

@@ -44,6 +44,7 @@ def test_a_killed_apply_is_finished_by_the_next_one(project: Project, round_: in
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    print(f"killed with {_journal_bytes(project.root)} journal bytes: exit {process.returncode}")
 
     finished = project.run("apply", "-auto-approve", "--rate-per-second", "1000")
     assert finished.code == 0, f"KILL_SEED={SEED} round {round_}: {finished.err[-2000:]}"

@@ -1,0 +1,400 @@
+"""The emulator over real sockets: every fault, what it keeps, and what rubbish does to it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provisioner.core.signing import Credential, authorization
+from provisioner.emulator.faults import Kind
+from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from provisioner.errors import UsageError
+
+CREDENTIAL = Credential(*EMBEDDED_CREDENTIAL)
+CREATE = {"ProjectId": "1", "TaskInfo": {"TaskName": "a"}}
+
+
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def emulator(clock: Clock) -> Iterator[EmulatorServer]:
+    with EmulatorServer(clock=clock, sleep=clock.sleep, switches={"calls_per_second": 0}) as server:
+        yield server
+
+
+def _connection(url: str) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+
+
+def _post(
+    url: str, parameters: object, action: str, *, timestamp: float | None = None
+) -> tuple[int, bytes, str]:
+    """One signed call by hand: status, body, content type."""
+    body = json.dumps(parameters).encode()
+    host = url.removeprefix("http://")
+    signed = {"content-type": "application/json", "host": host}
+    at = int(time.time() if timestamp is None else timestamp)
+    headers = {
+        "Content-Type": "application/json",
+        "Host": host,
+        "X-TC-Action": action,
+        "X-TC-Version": "2021-08-20",
+        "X-TC-Timestamp": str(at),
+        "X-TC-Region": "r",
+        "Authorization": authorization(CREDENTIAL, signed, body, timestamp=at, service="wedata"),
+    }
+    connection = _connection(url)
+    try:
+        connection.request("POST", "/", body, headers)
+        response = connection.getresponse()
+        return response.status, response.read(), response.headers["Content-Type"]
+    finally:
+        connection.close()
+
+
+def _call(url: str, parameters: object, action: str = "CreateIntegrationTask") -> dict[str, Any]:
+    status, body, content_type = _post(url, parameters, action)
+    assert (status, content_type) == (200, "application/json")
+    reply: dict[str, Any] = json.loads(body)["Response"]
+    assert reply["RequestId"]
+    return reply
+
+
+def _admin(url: str, method: str, path: str, document: object = None) -> tuple[int, Any]:
+    connection = _connection(url)
+    body = b"" if document is None else json.dumps(document).encode()
+    connection.request(method, f"/_emulator/{path}", body)
+    response = connection.getresponse()
+    answer = json.loads(response.read())
+    connection.close()
+    return response.status, answer
+
+
+FAULTS: dict[Kind, tuple[str, bool]] = {
+    Kind.DROP_REQUEST: ("closed", False),
+    Kind.DROP_ANSWER: ("closed", True),
+    Kind.ERROR_AFTER: ("HTTP 500", True),
+    Kind.BAD_GATEWAY: ("HTTP 502", False),
+    Kind.INTERNAL_ERROR_AFTER: ("InternalError", True),
+    Kind.INTERNAL_ERROR: ("InternalError", False),
+    Kind.REFUSE: ("FailedOperation", False),
+    Kind.COMMIT_LATE: ("closed", False),
+    Kind.ANSWER_LATE: ("ok", True),
+    Kind.GARBAGE: ("garbage", True),
+    Kind.TRUNCATED: ("closed", True),
+    Kind.NO_TASK_ID: ("no id", True),
+    Kind.REDIRECT: ("HTTP 307", False),
+    Kind.SLOW_DRIP: ("ok", True),
+}
+
+
+def _seen(url: str) -> str:
+    """What a client sees of one create."""
+    try:
+        status, body, _ = _post(url, CREATE, "CreateIntegrationTask")
+    except (http.client.HTTPException, ConnectionError):
+        return "closed"
+    if status != 200:
+        return f"HTTP {status}"
+    try:
+        reply = json.loads(body)["Response"]
+    except ValueError:
+        return "garbage"
+    if "Error" in reply:
+        return str(reply["Error"]["Code"])
+    return "ok" if "TaskId" in reply else "no id"
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_fault_is_played(emulator: EmulatorServer, kind: Kind) -> None:
+    """What the client sees, and whether the task exists all the same; then all is well again."""
+    emulator.faults.add(kind)
+    seen, done = FAULTS[kind]
+    assert _seen(emulator.url) == seen
+    assert len(emulator.service.tasks()) == done
+    assert emulator.calls[-1].fault == kind
+    assert _seen(emulator.url) == "ok"
+
+
+def test_a_late_commit_happens_on_the_services_clock(emulator: EmulatorServer, clock: Clock) -> None:
+    """Not a second before."""
+    emulator.faults.add("commit_late", value=120)
+    assert _seen(emulator.url) == "closed"
+    clock.now += 119
+    assert emulator.service.tasks() == []
+    clock.now += 1
+    assert len(emulator.service.tasks()) == 1
+
+
+def test_faults_hit_the_calls_that_they_are_meant_for(emulator: EmulatorServer) -> None:
+    """By action, by number and by chance; and can be taken back."""
+    emulator.faults.add("refuse", "DescribeIntegrationTask", value="ResourceInUse", count=2)
+    assert "TaskId" in _call(emulator.url, CREATE)
+    read = {"ProjectId": "1", "TaskId": "x"}
+    for expected in ("ResourceInUse", "ResourceInUse", None):
+        reply = _call(emulator.url, read, "DescribeIntegrationTask")
+        assert reply.get("Error", {}).get("Code") == expected
+    emulator.faults.add("refuse", probability=0.0, count=5)
+    assert "TaskId" in _call(emulator.url, CREATE)
+    emulator.faults.clear()
+    for kind, options in (("explode", {}), ("refuse", {"count": "many"})):
+        with pytest.raises(UsageError):
+            emulator.faults.add(kind, **options)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_it_can_be_programmed_from_another_process(emulator: EmulatorServer) -> None:
+    """Faults, switches and edits in, calls and tasks out; rubbish is refused."""
+    url = emulator.url
+    assert _admin(url, "POST", "faults", [{"kind": "refuse", "value": "LimitExceeded"}])[0] == 200
+    assert _call(url, CREATE)["Error"]["Code"] == "LimitExceeded"
+    task_id = _call(url, CREATE)["TaskId"]
+    assert _admin(url, "POST", f"tasks/{task_id}", {"Description": "edited"})[0] == 200
+    assert _admin(url, "GET", "tasks")[1][0]["Description"] == "edited"
+    assert [call["code"] for call in _admin(url, "GET", "calls")[1]] == ["LimitExceeded", ""]
+    assert _admin(url, "POST", "switches", {"modify": "merge"})[1]["modify"] == "merge"
+    assert _admin(url, "GET", "switches")[1]["modify"] == "merge"
+    for method, path, document in (
+        ("POST", "switches", {"modify": "mangle"}),
+        ("POST", "faults", {"kind": "explode"}),
+        ("POST", "faults", {"color": "red"}),
+        ("POST", "tasks/nobody", {}),
+        ("GET", "nothing", None),
+    ):
+        assert _admin(url, method, path, document)[0] == 400
+
+
+def test_rubbish_is_answered_or_cut_off_and_never_printed(
+    emulator: EmulatorServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever comes in, the next good call is answered."""
+    address = emulator.url.removeprefix("http://").split(":")
+    for rubbish in (
+        b"\x16\x03\x01\x02\x00\x01",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhal",
+        b"",
+    ):
+        with socket.create_connection((address[0], int(address[1])), timeout=20) as connection:
+            connection.sendall(rubbish)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+    assert "TaskId" in _call(emulator.url, CREATE)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_latency_is_waited(emulator: EmulatorServer, clock: Clock) -> None:
+    """Every call takes that long."""
+    emulator.switches.set({"latency_ms": 250})
+    _call(emulator.url, CREATE)
+    assert clock.slept == [0.25]
+
+
+def test_the_date_is_the_services(emulator: EmulatorServer) -> None:
+    """A client must be able to correct its clock by it."""
+    emulator.switches.set({"clock_offset_seconds": 86_400})
+    reply = _call(emulator.url, CREATE)
+    assert reply["Error"]["Code"] == "AuthFailure.SignatureExpire"
+    status, _, _ = _post(emulator.url, CREATE, "CreateIntegrationTask", timestamp=emulator.clock())
+    assert status == 200
+    assert len(emulator.service.tasks()) == 1
+
+
+# ── what switches do ────────────────────────────────────────────────────────
+
+
+def _with(emulator: EmulatorServer, **switches: Any) -> str:
+    emulator.switches.set(switches)
+    return emulator.url
+
+
+def test_duplicate_names(emulator: EmulatorServer) -> None:
+    """Accepted, or refused with the code of the switch."""
+    url = emulator.url
+    _call(url, CREATE)
+    assert "TaskId" in _call(url, CREATE)
+    _with(emulator, duplicate_name="InvalidParameter")
+    assert _call(url, CREATE)["Error"]["Code"] == "InvalidParameter"
+
+
+@pytest.mark.parametrize("shape", ["null", "ResourceNotFound", "FailedOperation"])
+def test_not_found_has_the_shape_of_the_switch(emulator: EmulatorServer, shape: str) -> None:
+    """Also for a task of the other type."""
+    url = _with(emulator, not_found=shape)
+    task_id = _call(url, CREATE)["TaskId"]
+    for parameters in ({"TaskId": "x"}, {"TaskId": task_id, "TaskType": 202}):
+        reply = _call(url, {"ProjectId": "1", **parameters}, "DescribeIntegrationTask")
+        assert reply.get("Error", {}).get("Code", "null") == shape
+
+
+@pytest.mark.parametrize(("how", "kept"), [("replace", None), ("merge", "old")])
+def test_a_modify_replaces_or_merges(emulator: EmulatorServer, how: str, kept: str | None) -> None:
+    """What is not sent is cleared, or stays."""
+    url = _with(emulator, modify=how)
+    info = {"TaskName": "a", "Description": "old", "Nodes": [{"Name": "n", "NodeType": "INPUT"}]}
+    task_id = _call(url, {"ProjectId": "1", "TaskInfo": info})["TaskId"]
+    changed = {"TaskId": task_id, "TaskName": "b", "Status": 3, "Nodes": [{"Name": "m"}]}
+    _call(url, {"ProjectId": "1", "TaskInfo": changed}, "ModifyIntegrationTask")
+    read = _call(url, {"ProjectId": "1", "TaskId": task_id}, "DescribeIntegrationTask")["TaskInfo"]
+    assert (read["TaskName"], read["Description"], read["Status"]) == ("b", kept, 1)
+    assert read["Nodes"][0]["Name"] == "m"
+
+
+def test_a_create_may_keep_only_plain_fields_or_refuse_offline_tasks(emulator: EmulatorServer) -> None:
+    """Neither is documented."""
+    url = _with(emulator, create_keeps="scalars")
+    info = {"TaskName": "a", "TaskType": 202, "Config": [{"Name": "x", "Value": "1"}]}
+    task_id = _call(url, {"ProjectId": "1", "TaskInfo": info})["TaskId"]
+    read = {"ProjectId": "1", "TaskId": task_id, "TaskType": 202}
+    assert _call(url, read, "DescribeIntegrationTask")["TaskInfo"]["Config"] is None
+    _with(emulator, create_offline="refuse")
+    assert _call(url, {"ProjectId": "1", "TaskInfo": info})["Error"]["Code"] == "InvalidParameterValue"
+
+
+def test_listings_lag_and_have_a_largest_page(emulator: EmulatorServer, clock: Clock) -> None:
+    """A new task is not listed at once; a page that is too large is refused."""
+    url = _with(emulator, list_lag_seconds=30, max_page_size=10)
+    _call(url, CREATE)
+    page: dict[str, Any] = {"ProjectId": "1", "PageNumber": 1, "PageSize": 10}
+    assert emulator.service.perform("DescribeIntegrationTasks", page)["TotalCount"] == 0
+    clock.now += 30
+    assert emulator.service.perform("DescribeIntegrationTasks", page)["TotalCount"] == 1
+    large = (
+        _call(url, {**page, "PageSize": 11}, "DescribeIntegrationTasks")
+        if clock.now - time.time() < 200
+        else {}
+    )
+    assert large["Error"]["Code"] == "InvalidParameterValue"
+
+
+def test_listings_filter(emulator: EmulatorServer) -> None:
+    """By TaskId, and by production state."""
+    url = emulator.url
+    first, second = (_call(url, CREATE)["TaskId"] for _ in range(2))
+    commit = {"ProjectId": "1", "TaskId": second}
+    _call(url, commit, "CommitIntegrationTask")
+    for name, value, expected in (("TaskId", first, first), ("ProductionState", "true", second)):
+        page = {
+            "ProjectId": "1",
+            "PageNumber": 1,
+            "PageSize": 10,
+            "Filters": [{"Name": name, "Values": [value]}],
+        }
+        listed = _call(url, page, "DescribeIntegrationTasks")["TaskInfoSet"]
+        assert [task["TaskId"] for task in listed] == [expected]
+    assert (
+        _call(url, {"ProjectId": "2", "PageNumber": 1, "PageSize": 10}, "DescribeIntegrationTasks")[
+            "TotalCount"
+        ]
+        == 0
+    )
+
+
+def test_reads_may_look_different_from_writes(emulator: EmulatorServer) -> None:
+    """Renumbered nodes, the console's own settings, an empty mode, nulls for what is not set."""
+    url = _with(emulator, node_ids="renumber", console_settings="add", task_mode="empty")
+    node = {"Id": "1", "Name": "n", "Config": [{"Name": "x", "Value": "1"}]}
+    info = {"TaskName": "a", "TaskMode": "1", "Nodes": [node]}
+    task_id = _call(url, {"ProjectId": "1", "TaskInfo": info})["TaskId"]
+    read = _call(url, {"ProjectId": "1", "TaskId": task_id}, "DescribeIntegrationTask")["TaskInfo"]
+    assert (read["TaskMode"], read["ExtConfig"], read["Nodes"][0]["Id"]) == ("", None, "90000")
+    assert {"Name": "x", "Value": "1"} in read["Nodes"][0]["Config"]
+    assert len(read["Nodes"][0]["Config"]) == 3
+    assert list(read) == sorted(read)
+
+
+def test_a_modify_may_need_the_lock(emulator: EmulatorServer) -> None:
+    """Refused while somebody else holds it."""
+    url = _with(emulator, modify_needs_lock="yes")
+    task_id = _call(url, CREATE)["TaskId"]
+    emulator.service.edit(task_id, {"Locker": "somebody"})
+    modify = {"ProjectId": "1", "TaskInfo": {"TaskId": task_id, "TaskName": "b"}}
+    assert _call(url, modify, "ModifyIntegrationTask")["Error"]["Code"] == "UnsupportedOperation"
+
+
+def test_what_is_not_played_says_so(emulator: EmulatorServer) -> None:
+    """A clear refusal rather than a made-up success."""
+    parameters = {"ProjectId": "1", "TaskIds": ["x"], "TaskType": 201}
+    reply = _call(emulator.url, parameters, "BatchStopIntegrationTasks")
+    assert reply["Error"]["Code"] == "UnsupportedOperation"
+    missing = {"ProjectId": "1", "TaskInfo": {"TaskId": "x"}}
+    assert _call(emulator.url, missing, "ModifyIntegrationTask")["Error"]["Code"] == "ResourceNotFound"
+    offline = {"ProjectId": "1", "TaskId": "x", "OperatorName": "", "VirtualFlag": False}
+    assert _call(emulator.url, offline, "DeleteOfflineTask")["Error"]["Code"] == "ResourceNotFound"
+
+
+# ── what it keeps ───────────────────────────────────────────────────────────
+
+
+def test_tasks_are_kept_across_runs_for_their_owner_only(tmp_path: Path) -> None:
+    """Created, changed, deleted: the next run sees the same."""
+    folder = str(tmp_path / "data")
+    with EmulatorServer(folder, switches={"calls_per_second": 0}) as server:
+        ids = [_call(server.url, CREATE)["TaskId"] for _ in range(3)]
+        delete = {"ProjectId": "1", "TaskId": ids[0]}
+        assert _call(server.url, delete, "DeleteIntegrationTask")["Data"] is True
+        modify = {"ProjectId": "1", "TaskInfo": {"TaskId": ids[1], "TaskName": "b"}}
+        _call(server.url, modify, "ModifyIntegrationTask")
+    with EmulatorServer(folder) as server:
+        assert [(task["TaskId"], task["TaskName"]) for task in server.service.tasks()] == [
+            (ids[1], "b"),
+            (ids[2], "a"),
+        ]
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir()}
+    assert modes == {0o600}
+
+
+def test_an_answered_create_survives_the_kill_of_the_emulator(tmp_path: Path) -> None:
+    """SIGKILL right after the answer."""
+    command = [sys.executable, "-m", "provisioner", "emulator", "--data", str(tmp_path / "data")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[-1]
+    task_id = _call(url, CREATE)["TaskId"]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    with EmulatorServer(str(tmp_path / "data")) as server:
+        assert [task["TaskId"] for task in server.service.tasks()] == [task_id]
+
+
+def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    """It names its address and its key, takes switches, and ends with 0."""
+    command = [sys.executable, "-m", "provisioner", "emulator", "--set", "modify=merge"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[-1]
+    assert _admin(url, "GET", "switches")[1]["modify"] == "merge"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    process.stdout.close()

@@ -1,0 +1,124 @@
+"""Plans that show every form a plan can take, one for each golden folder."""
+
+from collections.abc import Callable
+
+from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt, columns
+
+from provisioner.core.address import Source
+from provisioner.core.plan import Plan
+from provisioner.core.state import WriteKind
+
+_SQL = "select id,\n       amount,\n       created_at\nfrom orders\nwhere amount > 0\n  and paid\norder by id\nlimit 10"
+
+
+def nothing_to_do() -> Plan:
+    """Every task is as its manifest says."""
+    specs = [a_spec("customers-to-hive", TaskType=202), a_spec()]
+    return a_plan(*specs, state=a_state(*specs))
+
+
+def create_one() -> Plan:
+    """A new task with a wide table, a secret, settings with odd names, and columns with settings."""
+    wide = a_node("orders_mysql", "INPUT", "MYSQL", Id="1", width=40)
+    wide["Config"] = {"password": "hunter2", "odd name": "a=b", "Where": "x > 1\nand y < 2"}
+    narrow = a_node("orders_lake", "OUTPUT", "DLC", Id="2", first=201)
+    narrow["Schema"][0]["Properties"] = {"nullable": "false"}
+    tags = [{"Key": "team", "Value": "data"}]
+    return a_plan(a_spec(Nodes=[wide, narrow], TagList=tags, ExecuteContext={"text": "x" * 500}))
+
+
+def each_action() -> Plan:
+    """One create, one update in place, one replacement, one delete, and one that stays."""
+    old = {name: a_spec(name) for name in ("customers", "gone", "orders", "stays")}
+    desired = [
+        a_spec("customers", TaskType=202),
+        a_spec("invoices"),
+        a_spec("orders", Config={"concurrency": 4, "checkpointInterval": 60, "password": "hunter2"}),
+        old["stays"],
+    ]
+    return a_plan(*desired, state=a_state(*old.values()), environment="prod")
+
+
+def update_deep() -> Plan:
+    """Changes at every depth: nodes, settings, columns, their order, long texts, secrets."""
+    reader = a_node("orders_mysql", "INPUT", "MYSQL", Id="1", Config={"Database": "shop", "Table": "orders"})
+    reader["Config"] |= {"Query": _SQL, "password": "hunter2", "access_key": "old"}
+    before = a_spec(Nodes=[reader, a_node("orders_lake", "OUTPUT", "DLC", Id="2", first=201)])
+    changed = a_node("orders_mysql", "INPUT", "MYSQL", Id="1", Config={"Database": "shop2", "Table": "orders"})
+    changed["Config"] |= {"Query": _SQL.replace("amount > 0", "amount > 1"), "password": "correct horse"}
+    changed["Schema"] = [*reversed(columns(2)), {"Id": "109", "Name": "note", "Type": "string"}]
+    changed["Schema"][0]["Type"] = "int"
+    after = a_spec(
+        Nodes=[changed, a_node("payment_tokens", "OUTPUT", "HIVE", Id="2", first=201)],
+        Description="Orders and whatever belongs to them, as they happen, into the data lake of the company, by night",
+        WorkflowId="w-1",
+        SyncType=None,
+    )
+    return a_plan(after, state=a_state(before))
+
+
+def same_change() -> Plan:
+    """The same change of many tasks, one that differs, and creates that differ only in their names."""
+    names = [f"table-{number:02d}-to-lake" for number in range(60)]
+    old = [a_spec(name) for name in names]
+    new = [a_spec(name, Config={"concurrency": 2, "checkpointInterval": 60}) for name in names[:-1]]
+    new.append(a_spec(names[-1], Config={"concurrency": 3, "checkpointInterval": 60}))
+    made = [a_spec(f"fresh-{word}", Description=f"of fresh-{word}") for word in ("apples", "bread", "carrots")]
+    return a_plan(*new, *made, state=a_state(*old))
+
+
+def many_creates() -> Plan:
+    """More new tasks than anybody wants to read as blocks, from two folders."""
+    kinds = ("MYSQL", "POSTGRE", "ORACLE")
+    specs = []
+    for number in range(24):
+        nodes = [
+            a_node("in", "INPUT", kinds[number % 3], Id="1", width=number + 1),
+            a_node("out", "OUTPUT", "DLC", Id="2"),
+            a_node("copy", "OUTPUT", "COS", Id="3"),
+        ]
+        folder = "manifests/sales" if number % 2 else "manifests"
+        place = Source(f"{folder}/task-{number}.yaml", 1 + number, 1)
+        kind = 201 if number % 4 else 202
+        specs.append(a_spec(f"task-{number}", Nodes=nodes[: 2 + number % 2], TaskType=kind, source=place))
+    return a_plan(*specs)
+
+
+def many_deletes() -> Plan:
+    """Destroy of a large state."""
+    return a_plan(state=a_state(*(a_spec(f"task-{number:02d}", Nodes=None) for number in range(22))), destroy=True)
+
+
+def unsettled() -> Plan:
+    """Creates and writes that were never answered, and a task that was adopted unseen."""
+    fresh, lost, seen = a_spec("fresh"), a_spec("lost"), a_spec("seen")
+    records = {"lost": a_record(lost), "seen": a_record(seen, spec={}, digest="")}
+    attempts = [an_attempt(fresh), an_attempt(lost, WriteKind.UPDATE)]
+    return a_plan(fresh, lost, seen, state=a_state(records=records, attempts=attempts))
+
+
+def only_unsettled() -> Plan:
+    """Nothing to change, but something to find out; only one task was asked for."""
+    return a_plan(state=a_state(attempts=[an_attempt()]), targets=("orders-to-lake",))
+
+
+def moved() -> Plan:
+    """Another project, which takes a new task."""
+    return a_plan(a_spec(project_id="2"), state=a_state(a_spec()))
+
+
+CASES: dict[str, Callable[[], Plan]] = {
+    case.__name__.replace("_", "-"): case
+    for case in (
+        nothing_to_do,
+        create_one,
+        each_action,
+        update_deep,
+        same_change,
+        many_creates,
+        many_deletes,
+        unsettled,
+        only_unsettled,
+        moved,
+    )
+}

@@ -1,0 +1,703 @@
+"""The state survives: the same promises for every backend, and what the local disk may do to them."""
+
+import errno
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import STACK, Memory, MemoryBackend, Trouble, WatchedDisk, When
+
+from provisioner.core.address import Address, TaskId
+from provisioner.core.journal import Entry, Finished, Intent, Rejected, fold
+from provisioner.core.state import Attempt, State, WriteKind
+from provisioner.errors import StateDamagedError, StateError, StateLockedError
+from provisioner.store.backend import Holder, LocalBackend
+
+HOLDER = Holder(pid=7, host="here", command="provisioner apply", since="2030-01-01T00:00:00Z")
+Backend = LocalBackend | MemoryBackend
+Reopen = Callable[[], Backend]
+
+
+def _begin(backend: Backend, *, reserve_bytes: int = 1000) -> None:
+    backend.begin(endpoint="test", new_lineage=lambda: "1ea6e", reserve_bytes=reserve_bytes)
+
+
+def _attempt(name: str) -> Attempt:
+    return Attempt(
+        address=Address(name),
+        kind=WriteKind.CREATE,
+        attempt=f"attempt-{name}",
+        project_id="p1",
+        task_type=201,
+        task_id=None,
+        spec={"TaskName": name},
+        digest=f"digest-{name}",
+        protected=False,
+        timestamp=1,
+        payload_digest="",
+    )
+
+
+def _intent(seq: int, name: str) -> Intent:
+    return Intent(seq=seq, attempt=_attempt(name))
+
+
+def _finished(seq: int, name: str) -> Finished:
+    return Finished(
+        seq=seq,
+        address=Address(name),
+        attempt=f"attempt-{name}",
+        task_id=TaskId(f"t-{name}"),
+        request_id="r",
+        at="2030-01-01T00:00:00Z",
+    )
+
+
+def _create(backend: Backend, name: str) -> None:
+    backend.record(_intent(backend.next_seq, name))
+    backend.record(_finished(backend.next_seq, name))
+
+
+# ── every backend ───────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=["memory", "local"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
+    """A way to come back later, as the next process would."""
+    memory = Memory()
+
+    def in_memory() -> Backend:
+        backend = MemoryBackend(memory, stack=STACK)
+        backend.load()
+        return backend
+
+    def on_disk() -> Backend:
+        backend = LocalBackend(str(tmp_path / "x.state.json"), stack=STACK, tool_version="1")
+        backend.load()
+        return backend
+
+    return in_memory if request.param == "memory" else on_disk
+
+
+def test_a_state_that_was_never_written_is_empty(reopen: Reopen) -> None:
+    """No lineage, no tasks, nothing open."""
+    backend = reopen()
+    assert backend.state == State(lineage="", stack=STACK)
+    assert (backend.next_seq, backend.attempts()) == (1, ())
+    assert backend.record_of(Address("a")) is None
+
+
+def test_what_was_recorded_is_there_for_the_next_run_without_a_commit(reopen: Reopen) -> None:
+    """That is what a journal is for."""
+    backend = reopen()
+    _begin(backend)
+    _create(backend, "a")
+    backend.record(_intent(backend.next_seq, "b"))
+    again = reopen()
+    assert again.state == backend.state
+    assert again.next_seq == 4
+    assert [attempt.address for attempt in again.attempts()] == ["b"]
+    record = again.record_of(Address("a"))
+    assert record is not None
+    assert record.task_id == "t-a"
+
+
+def test_what_was_committed_is_there_for_the_next_run(reopen: Reopen) -> None:
+    """And what is recorded after the commit as well."""
+    backend = reopen()
+    _begin(backend)
+    _create(backend, "a")
+    backend.commit()
+    _create(backend, "b")
+    assert sorted(reopen().state.tasks) == ["a", "b"]
+    assert reopen().state == backend.state
+
+
+def test_what_the_last_run_left_in_its_journal_is_kept_by_the_next_one(reopen: Reopen) -> None:
+    """Making ready swallows the journal into a snapshot."""
+    backend = reopen()
+    _begin(backend)
+    _create(backend, "a")
+    second = reopen()
+    _begin(second)
+    _create(second, "b")
+    assert sorted(reopen().state.tasks) == ["a", "b"]
+
+
+def test_a_lineage_is_made_once(reopen: Reopen) -> None:
+    """With the first state, and never changed."""
+    _begin(reopen())
+    second = reopen()
+    second.begin(endpoint="test", new_lineage=lambda: "another", reserve_bytes=0)
+    assert reopen().state.lineage == "1ea6e"
+
+
+def test_making_ready_again_loses_nothing(reopen: Reopen) -> None:
+    """Settling makes ready, and so does carrying out."""
+    backend = reopen()
+    _begin(backend)
+    _create(backend, "a")
+    _begin(backend)
+    _create(backend, "b")
+    assert sorted(reopen().state.tasks) == ["a", "b"]
+
+
+def test_attempts_are_in_order_of_address(reopen: Reopen) -> None:
+    """Whatever order they were announced in; a rejected one is closed."""
+    backend = reopen()
+    _begin(backend)
+    for name in "cab":
+        backend.record(_intent(backend.next_seq, name))
+    assert [attempt.address for attempt in backend.attempts()] == ["a", "b", "c"]
+    rejected = Rejected(
+        seq=backend.next_seq, address=Address("b"), attempt="attempt-b", code="No", request_id=""
+    )
+    backend.record(rejected)
+    assert [attempt.address for attempt in reopen().attempts()] == ["a", "c"]
+
+
+def test_nothing_can_be_recorded_before_it_was_made_ready(reopen: Reopen) -> None:
+    """There would be no space reserved for it; and there is nothing to commit."""
+    backend = reopen()
+    backend.commit()
+    with pytest.raises(StateError):
+        backend.record(_intent(1, "a"))
+    assert reopen().state == State(lineage="", stack=STACK)
+
+
+# ── the local disk ──────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Where the state file is."""
+    return str(tmp_path / "x.state.json")
+
+
+def _local(path: str, disk: WatchedDisk | None = None, *, stack: str = STACK) -> LocalBackend:
+    return LocalBackend(path, stack=stack, tool_version="1", disk=disk)
+
+
+def _written(path: str, *names: str) -> LocalBackend:
+    """A backend that has recorded these tasks and committed them."""
+    backend = _local(path)
+    backend.load()
+    _begin(backend)
+    for name in names:
+        _create(backend, name)
+    backend.commit()
+    backend.close()
+    return backend
+
+
+def _journal(path: str) -> Path:
+    return Path(path.removesuffix(".json") + ".journal")
+
+
+def test_snapshot_journal_and_lock_are_for_their_owner_only(path: str) -> None:
+    """A state may hold what somebody put into a setting."""
+    with _local(path).locked(HOLDER):
+        _written(path, "a")
+    files = list(Path(path).parent.iterdir())
+    assert sorted(file.name for file in files) == ["x.state.journal", "x.state.json", "x.state.lock"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_a_state_file_that_is_a_link_stays_one(path: str, tmp_path: Path) -> None:
+    """The file it points to is replaced; journal and lock are beside that."""
+    (tmp_path / "real").mkdir()
+    Path(path).symlink_to(tmp_path / "real" / "s.json")
+    _written(path, "a")
+    assert Path(path).is_symlink()
+    assert sorted(os.listdir(tmp_path / "real")) == ["s.journal", "s.json"]
+    assert list(_local(path).load().tasks) == ["a"]
+
+
+def test_a_folder_that_is_not_there_is_made_with_the_lock(tmp_path: Path) -> None:
+    """Looking makes nothing."""
+    path = str(tmp_path / "deep" / "down" / "x.state.json")
+    backend = _local(path)
+    assert backend.load().tasks == {}
+    assert not backend.is_locked()
+    assert not (tmp_path / "deep").exists()
+    with backend.locked(HOLDER):
+        _begin(backend)
+    assert Path(path).exists()
+
+
+def test_a_lineage_is_known_once_there_is_one(path: str) -> None:
+    """Empty before."""
+    backend = _local(path)
+    assert backend.lineage == ""
+    _begin(backend)
+    assert backend.lineage == "1ea6e"
+
+
+def test_every_snapshot_has_the_next_serial(path: str) -> None:
+    """And one that would hold nothing new is not written."""
+    _written(path, "a")
+    before = Path(path).read_bytes()
+    assert _local(path).load().serial == 2
+    backend = _local(path)
+    backend.load()
+    _begin(backend)
+    backend.commit()
+    backend.close()
+    assert Path(path).read_bytes() == before
+
+
+def test_space_for_the_outcomes_is_reserved_before_anything_is_sent(path: str) -> None:
+    """A disk that fills up later cannot keep an outcome from being written; the rest is given back."""
+    backend = _local(path)
+    _begin(backend, reserve_bytes=5000)
+    size = _journal(path).stat().st_size
+    assert size > 5000
+    _create(backend, "a")
+    assert _journal(path).stat().st_size == size
+    assert _local(path).load() == backend.state
+    backend.close()
+    assert _journal(path).stat().st_size < size
+    assert _local(path).load() == backend.state
+
+
+def test_an_entry_whose_write_did_not_finish_is_dropped(path: str) -> None:
+    """Its call was never made; what came before it is kept, and the next run goes on from there."""
+    backend = _local(path)
+    _begin(backend)
+    _create(backend, "a")
+    backend.close()
+    whole = _journal(path).read_bytes()
+    backend = _local(path)
+    _journal(path).write_bytes(whole + whole[-40:-1].replace(b"\n", b" "))
+    with pytest.raises(StateDamagedError):
+        backend.load()
+    _journal(path).write_bytes(whole + b"000123 abc")
+    assert list(backend.load().tasks) == ["a"]
+    _begin(backend)
+    _create(backend, "b")
+    assert sorted(_local(path).load().tasks) == ["a", "b"]
+
+
+def test_a_state_that_a_person_changed_replaces_the_old_one(path: str) -> None:
+    """Moves and removals; what was in the journal is not folded in again."""
+    _written(path, "a", "b")
+    backend = _local(path)
+    state = backend.load()
+    kept = {key: record for key, record in state.tasks.items() if key != "a"}
+    backend.replace(replace(state, tasks=kept), endpoint="test")
+    backend.close()
+    assert list(_local(path).load().tasks) == ["b"]
+    assert _local(path).load().serial == state.serial + 1
+
+
+def test_an_edited_state_is_refused_unless_the_edit_is_accepted(path: str) -> None:
+    """The checksum tells; ``accept_edits`` takes it as it is."""
+    _written(path, "a")
+    text = Path(path).read_text()
+    Path(path).write_text(text.replace("t-a", "t-z"))
+    with pytest.raises(StateDamagedError, match="changed by something else"):
+        _local(path).load()
+    assert _local(path).load(accept_edits=True).tasks[Address("a")].task_id == "t-z"
+
+
+# ── which journal belongs to which snapshot ─────────────────────────────────
+
+
+def test_a_journal_left_over_from_before_the_commit_is_recognised(path: str) -> None:
+    """Killed between the two renames: the snapshot has swallowed what the journal says."""
+    backend = _local(path)
+    _begin(backend)
+    _create(backend, "a")
+    old = _journal(path).read_bytes()
+    backend.commit()
+    backend.close()
+    _journal(path).write_bytes(old)
+    loaded = _local(path)
+    assert loaded.load() == backend.state
+    _begin(loaded)
+    _create(loaded, "b")
+    assert sorted(_local(path).load().tasks) == ["a", "b"]
+
+
+def test_a_snapshot_without_a_journal_is_enough(path: str) -> None:
+    """The journal is not in git."""
+    _written(path, "a")
+    _journal(path).unlink()
+    assert list(_local(path).load().tasks) == ["a"]
+
+
+def test_a_journal_ahead_of_its_snapshot_is_refused(path: str) -> None:
+    """The state was restored from a backup, its journal was not: tasks would be forgotten."""
+    _written(path, "a")
+    old = Path(path).read_bytes()
+    _written_more(path, "b")
+    Path(path).write_bytes(old)
+    with pytest.raises(StateDamagedError, match=r"is older than its journal \(serial 3\)"):
+        _local(path).load()
+
+
+def test_a_journal_of_another_lineage_is_refused(path: str, tmp_path: Path) -> None:
+    """Two states that have nothing to do with each other."""
+    _written(path, "a")
+    other = _local(str(tmp_path / "y.state.json"))
+    other.begin(endpoint="test", new_lineage=lambda: "other", reserve_bytes=0)
+    other.close()
+    _journal(path).write_bytes(_journal(str(tmp_path / "y.state.json")).read_bytes())
+    with pytest.raises(StateDamagedError, match="their lineages differ"):
+        _local(path).load()
+
+
+def test_a_journal_whose_state_is_gone_is_refused(path: str) -> None:
+    """An empty state would create every task again."""
+    _written(path, "a")
+    Path(path).unlink()
+    with pytest.raises(StateDamagedError, match="the state file is gone, but its journal is there"):
+        _local(path).load()
+
+
+def test_a_state_of_another_stack_is_refused(path: str) -> None:
+    """A state file that was copied from another project."""
+    _written(path, "a")
+    with pytest.raises(StateDamagedError, match="belongs to another stack"):
+        _local(path, stack="0" * 16).load()
+
+
+def test_a_run_that_commits_while_another_only_looks_does_not_disturb_it(path: str) -> None:
+    """Looking takes no lock: it sees the state before the commit or after it, never a contradiction."""
+    for at in (1, 2):
+        backend = _local(path)
+        backend.load()
+        _begin(backend)
+        _create(backend, f"a{at}")
+        expected = set(backend.state.tasks)
+        reads = count(1)
+
+        def between(
+            name: str,
+            act: Callable[[], Any],
+            half: object,
+            *,
+            at: int = at,
+            reads: Iterator[int] = reads,
+            writer: LocalBackend = backend,
+        ) -> Any:
+            if next(reads) == at:
+                writer.commit()
+            return act()
+
+        assert set(_local(path, WatchedDisk(between)).load().tasks) == expected
+        backend.close()
+
+
+def _written_more(path: str, name: str) -> None:
+    backend = _local(path)
+    backend.load()
+    _begin(backend)
+    _create(backend, name)
+    backend.commit()
+    backend.close()
+
+
+# ── what is said when the disk refuses ──────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        pytest.param(errno.ENOSPC, "\nMake room on the disk", id="full"),
+        pytest.param(errno.EDQUOT, "\nMake room on the disk", id="quota"),
+        pytest.param(errno.EACCES, "\nThe folder must be writable", id="no right"),
+        pytest.param(errno.EROFS, "\nThe folder must be writable", id="read-only"),
+        pytest.param(errno.EIO, "", id="broken"),
+    ],
+)
+def test_an_error_of_the_disk_says_what_to_do_about_it(code: int, advice: str, path: str) -> None:
+    """Where there is something to do."""
+    disk = WatchedDisk(Trouble(1, lambda: OSError(code, "the reason", "the\nfile")))
+    with pytest.raises(StateError) as caught:
+        _local(path, disk).load()
+    text = "The state could not be kept on disk.\n  cannot read the\\nfile: the reason"
+    assert str(caught.value).startswith(text + advice)
+    assert bool(advice) is (str(caught.value) != text)
+
+
+def test_an_error_without_a_file_name_names_the_state_file(path: str) -> None:
+    """A handle has no name."""
+    disk = WatchedDisk(Trouble(1, lambda: OSError(errno.EIO, "the reason")))
+    with pytest.raises(StateError, match=f"cannot read {path}: the reason"):
+        _local(path, disk).load()
+
+
+def test_a_folder_in_the_place_of_the_state_file_is_an_error_that_names_it(path: str) -> None:
+    """And no traceback."""
+    os.mkdir(path)
+    with pytest.raises(StateError, match=f"cannot read {path}: not a regular file"):
+        _local(path).load()
+
+
+# ── the lock ────────────────────────────────────────────────────────────────
+
+_HOLD = """
+import os, sys
+from provisioner.store.backend import Holder, LocalBackend
+backend = LocalBackend(sys.argv[1], stack="5ac4", tool_version="1")
+with backend.locked(Holder(pid=os.getpid(), host="there", command="provisioner apply", since="noon")):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def held(path: str) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that holds the lock until its input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_refused_and_told_who_holds_the_lock(
+    path: str, held: "subprocess.Popen[str]"
+) -> None:
+    """Its number, machine, command and since when."""
+    backend = _local(path)
+    assert backend.is_locked()
+    with pytest.raises(StateLockedError) as caught, backend.locked(HOLDER):
+        pytest.fail("two runs at once")
+    assert f"pid {held.pid} on there, since noon\n  provisioner apply\n" in str(caught.value)
+
+
+def test_a_process_that_is_killed_gives_the_lock_back(path: str, held: "subprocess.Popen[str]") -> None:
+    """The kernel does; the file that is left behind locks nothing."""
+    held.send_signal(signal.SIGKILL)
+    held.wait()
+    backend = _local(path)
+    assert not backend.is_locked()
+    with backend.locked(HOLDER):
+        assert backend.holder() == HOLDER
+    assert backend.holder() is None
+
+
+def test_a_free_lock_names_no_holder(path: str) -> None:
+    """Neither before the first run nor after it."""
+    backend = _local(path)
+    assert backend.holder() is None
+    with backend.locked(HOLDER):
+        assert backend.is_locked()
+    assert (backend.holder(), backend.is_locked()) == (None, False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="torn"),
+        pytest.param(b"[]", id="not a map"),
+        pytest.param(b'{"pid": 1}', id="incomplete"),
+        pytest.param(b"\xff", id="not text"),
+    ],
+)
+def test_a_lock_whose_holder_is_not_named_is_held_all_the_same(content: bytes, path: str) -> None:
+    """The file says who; the kernel says whether."""
+    first, second = _local(path), _local(path)
+    with first.locked(HOLDER):
+        Path(path.replace(".json", ".lock")).write_bytes(content)
+        with pytest.raises(StateLockedError, match="does not say who"), second.locked(HOLDER):
+            pytest.fail("two runs at once")
+
+
+def test_what_a_lock_file_says_is_made_safe_to_print(path: str) -> None:
+    """Anybody may have written it."""
+    first, second = _local(path), _local(path)
+    with first.locked(replace(HOLDER, command="evil\x1b[2J")):
+        with pytest.raises(StateLockedError, match=r"evil\\x1b\[2J"), second.locked(HOLDER):
+            pytest.fail("two runs at once")
+        Path(path.replace(".json", ".lock")).write_text(json.dumps({**_named(HOLDER), "host": ["\n"]}))
+        with pytest.raises(StateLockedError, match="pid 7 on "), second.locked(HOLDER):
+            pytest.fail("two runs at once")
+
+
+def test_a_lock_that_cannot_be_given_back_properly_does_not_hide_what_went_wrong(path: str) -> None:
+    """A disk that has become read-only: the TaskIds that could not be recorded must be seen."""
+    trouble = Trouble(0, lambda: OSError(errno.EROFS, "read-only"), for_ever=True)
+    disk = WatchedDisk(trouble)
+    with pytest.raises(StateError, match="a = t-1"), _local(path, disk).locked(HOLDER):  # noqa: PT012
+        trouble.at = len(trouble.names) + 1
+        raise StateError("a = t-1")
+    disk.release()
+
+
+def test_a_journal_whose_space_cannot_be_given_back_is_closed_all_the_same(path: str) -> None:
+    """One handle must not stay open because of another call's failure."""
+    trouble = Trouble(0, lambda: OSError(errno.EIO, "broken"))
+    disk = WatchedDisk(trouble)
+    backend = _local(path, disk)
+    _begin(backend)
+    trouble.at = len(trouble.names) + 1
+    with pytest.raises(StateError, match="cannot close"):
+        backend.close()
+    assert trouble.names[-2:] == ["truncate", "close"]
+    backend.close()
+
+
+def _named(holder: Holder) -> dict[str, object]:
+    return {name: getattr(holder, name) for name in Holder.__dataclass_fields__}
+
+
+# ── every operation of the disk fails once, and for ever ────────────────────
+
+
+def _fresh(_path: str) -> None:
+    """No state yet."""
+
+
+def _left_in_journal(path: str) -> None:
+    """A snapshot, and a journal that a killed run left behind."""
+    _written(path, "z")
+    backend = _local(path)
+    backend.load()
+    _begin(backend)
+    _create(backend, "y")
+    backend.close()
+
+
+def _run(backend: LocalBackend, recorded: list[Entry]) -> None:
+    """What an apply does to the disk."""
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+        for name in "ab":
+            for make in (_intent, _finished):
+                entry: Entry = make(backend.next_seq, name)  # type: ignore[operator]  # both are alike
+                backend.record(entry)
+                recorded.append(entry)
+        backend.commit()
+        last = _intent(backend.next_seq, "c")
+        backend.record(last)
+        recorded.append(last)
+
+
+def _content(state: State) -> object:
+    return state.tasks, state.open, state.seq
+
+
+@pytest.mark.parametrize("start", [_fresh, _left_in_journal], ids=["fresh", "left in journal"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
+@pytest.mark.parametrize("when", When, ids=[when.name.lower() for when in When])
+@pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
+def test_whatever_operation_fails_no_durable_entry_is_lost(
+    start: Callable[[str], None], code: int, when: When, for_ever: bool, tmp_path: Path
+) -> None:
+    """Afterwards the state is one that was recorded, with all that was said to be durable in it."""
+    for at in count(1):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        path = str(folder / "x.state.json")
+        start(path)
+        before = _local(path).load()
+        recorded: list[Entry] = []
+        trouble = Trouble(at, lambda: OSError(code, os.strerror(code)), when, for_ever)
+        disk = WatchedDisk(trouble)
+        failure = _failure(_local(path, disk), recorded)
+        disk.release()
+        after = _local(path).load()
+        possible = [
+            _content(fold(before, recorded)),
+            _content(fold(before, [*recorded, *_next(recorded, before)])),
+        ]
+        assert _content(after) in possible, f"operation {at} ({trouble.names[-1]}): {failure}"
+        _run(_local(path), [])
+        assert {"a", "b"} <= set(_local(path).load().tasks)
+        if not trouble.has_struck:
+            assert failure is None
+            break
+
+
+def _failure(backend: LocalBackend, recorded: list[Entry]) -> StateError | None:
+    try:
+        _run(backend, recorded)
+    except StateError as error:
+        return error
+    return None
+
+
+def _next(recorded: list[Entry], before: State) -> list[Entry]:
+    """The entry that was under way: it may be on the disk although it was not said to be."""
+    made: list[Entry] = []
+    for name in "ab":
+        made += [_intent(before.seq + len(made) + 1, name), _finished(before.seq + len(made) + 2, name)]
+    made.append(_intent(before.seq + len(made) + 1, "c"))
+    return made[len(recorded) : len(recorded) + 1]
+
+
+# ── a sync that failed ──────────────────────────────────────────────────────
+
+
+def test_a_failed_sync_is_not_repeated(tmp_path: Path) -> None:
+    """The kernel may have dropped what it could not write, and would call the second one a success."""
+    for at in count(1):
+        path = str(tmp_path / str(at) / "x.state.json")
+        trouble = _SyncTrouble(at)
+        backend = _local(path, WatchedDisk(trouble))
+        failure = _failure(backend, [])
+        if trouble.after is None:
+            assert failure is None
+            break
+        assert failure is not None
+        assert not [name for name in trouble.after if name.startswith("sync")]
+
+
+class _SyncTrouble:
+    """The n-th sync fails; what comes after it is remembered."""
+
+    def __init__(self, at: int) -> None:
+        self._syncs = 0
+        self._at = at
+        self.after: list[str] | None = None
+
+    def __call__(self, name: str, act: Callable[[], Any], half: object) -> Any:
+        if self.after is not None:
+            self.after.append(name)
+        if name.startswith("sync"):
+            self._syncs += 1
+            if self._syncs == self._at:
+                self.after = []
+                raise OSError(errno.EIO, "broken")
+        return act()
+
+
+@pytest.mark.parametrize("operation", ["reserve", "sync", "write", "sync_data"])
+def test_after_a_failure_nothing_more_is_recorded_until_it_is_made_ready_anew(
+    operation: str, path: str
+) -> None:
+    """The journal is given up; a new one begins with what is known to be durable."""
+    trouble = Trouble(0, lambda: OSError(errno.EIO, "broken"))
+    disk = WatchedDisk(trouble)
+    backend = _local(path, disk)
+    _begin(backend)
+    steps = {"reserve": 1, "sync": 2, "write": 1, "sync_data": 2}
+    trouble.at = len(trouble.names) + steps[operation]
+    with pytest.raises(StateError):
+        _begin(backend) if operation in ("reserve", "sync") else backend.record(_intent(1, "a"))
+    assert trouble.names[-1] == operation
+    with pytest.raises(StateError, match="cannot be written any more"):
+        backend.record(_intent(1, "a"))
+    backend.commit()
+    assert trouble.names[-1] == operation
+    _begin(backend)
+    _create(backend, "a")
+    disk.release()
+    assert list(_local(path).load().tasks) == ["a"]
