@@ -17,7 +17,11 @@ def columns(count: int, first: int = 101) -> list[dict[str, Any]]:
     """Columns as a manifest has them."""
     names = ("id", "customer_id", "amount", "created_at")
     return [
-        {"Id": str(first + i), "Name": names[i] if i < 4 else f"column_{i}", "Type": "bigint" if i % 2 else "string"}
+        {
+            "Id": str(first + i),
+            "Name": names[i] if i < 4 else f"column_{i}",
+            "Type": "bigint" if i % 2 else "string",
+        }
         for i in range(count)
     ]
 
@@ -45,7 +49,9 @@ def task_info(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in {**info, **fields}.items() if value is not None}
 
 
-def a_node(name: str, kind: str, source: str, *, first: int = 101, width: int = 3, **fields: Any) -> dict[str, Any]:
+def a_node(
+    name: str, kind: str, source: str, *, first: int = 101, width: int = 3, **fields: Any
+) -> dict[str, Any]:
     """A reader or a writer."""
     return {
         "Name": name,
@@ -84,7 +90,7 @@ def a_spec(
     )
 
 
-def a_record(spec: TaskSpec | None = None, **fields: Any) -> TaskRecord:
+def a_record(spec: TaskSpec | None = None, /, **fields: Any) -> TaskRecord:
     """The record of a spec that was applied."""
     spec = spec or a_spec()
     known: dict[str, Any] = {
@@ -101,7 +107,7 @@ def a_record(spec: TaskSpec | None = None, **fields: Any) -> TaskRecord:
     return TaskRecord(**{**known, **fields})
 
 
-def an_attempt(spec: TaskSpec | None = None, kind: WriteKind = WriteKind.CREATE, **fields: Any) -> Attempt:
+def an_attempt(spec: TaskSpec | None = None, /, kind: WriteKind = WriteKind.CREATE, **fields: Any) -> Attempt:
     """A write that was sent and not answered."""
     spec = spec or a_spec()
     known: dict[str, Any] = {

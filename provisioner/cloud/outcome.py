@@ -1,103 +1,192 @@
-"""What an exchange came to, decided by a table and nothing else.
+"""What became of a call: a table, and nothing else.
 
-Rule: a write had no effect only if it is known to have had none: it never left, or the service
-refused it before doing anything. Every other event and every unknown code leaves a write's outcome
-unknown. Source of the codes: the vendor's list of common codes, and which of them the gateway gives
-before the back end sees a request.
+Rule: for a write, "refused" and "repeat" are said only where it is certain that nothing took
+effect; every other doubt, unknown error codes included, is "unknown". A write that is wrongly called
+unknown costs a listing; one that is wrongly called refused makes a second task.
+
+Source: the list of refusals before effect is that of the create protocol; what may be repeated
+follows the vendor's list of common error codes. A code with a sub-code (``AuthFailure.TokenFailure``)
+falls back to its part before the first dot.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias, assert_never
+
+from provisioner.core.address import JSONObject
+
+SIGNATURE_EXPIRE = "AuthFailure.SignatureExpire"
+TOKEN_FAILURE = "AuthFailure.TokenFailure"  # noqa: S105  # the name of an error code
+RATE_LIMIT = "RequestLimitExceeded"
+NOT_FOUND = "ResourceNotFound"
+
+_REFUSED_BEFORE_EFFECT = frozenset(
+    {
+        "AuthFailure",
+        "UnauthorizedOperation",
+        "MissingParameter",
+        "UnknownParameter",
+        "InvalidParameter",
+        "InvalidParameterValue",
+        "UnsupportedOperation",
+        "OperationDenied",
+        "LimitExceeded",
+        RATE_LIMIT,
+        NOT_FOUND,
+    }
+)
+
+_PASSING_FOR_READS = frozenset(
+    {
+        RATE_LIMIT,
+        "InternalError",
+        "ServiceUnavailable",
+        "FailedOperation",
+        "ResourceUnavailable",
+        "ResourceInUse",
+    }
+)
+"""Codes after which a read is asked again. FailedOperation is among them because an outage behind the
+service is reported as it."""
+
+_PASSING_STATUSES = frozenset({408, 429})
+
+
+class Kind(StrEnum):
+    """What a call does at the service."""
+
+    READ = "read"
+    CREATE = "create"
+    """Repeated without need it makes a second task."""
+
+    MODIFY = "modify"
+    """Carries the whole body and names the task."""
+
+    DELETE = "delete"
+    """Names the task; "not found" is what it is after."""
 
 
 class Verdict(StrEnum):
-    """What to make of an exchange."""
+    """What a call came to."""
 
     ANSWERED = "answered"
     REFUSED = "refused"
-    """No effect, and asking again would be refused again."""
+    """For a write: certainly without effect. Asking the same again would be refused again."""
 
     REPEAT = "repeat"
-    """No effect (or a read), and asking again is sensible."""
+    """Certainly without effect (a read never has one), and a new attempt is sensible."""
 
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A reply without an error."""
-
-    fields: Mapping[str, Any]
-    request_id: str
-    server_time: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A reply with an error code."""
-
-    code: str
-    message: str
-    request_id: str
-    server_time: int | None
+    """Writes only: whether it took effect cannot be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """The first byte never left: name resolution, connection or TLS failed."""
+    """Not one byte of the request has left."""
 
-    message: str
+    reason: str
+    """For people; holds nothing secret."""
+
+    is_passing: bool = True
+    """False where trying again is pointless, such as a certificate that is not accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """Sent, perhaps; nothing that is an answer came back."""
+    """Some of the request may have arrived, and no answer came back."""
+
+    code: str
+    """``Timeout`` or ``ConnectionLost``."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable:
+    """Something came back that is not an answer of the service."""
+
+    code: str
+    """``HTTP 502``, ``NotJSON``, ``NoResponse``, ``TooLarge``."""
+
+    reason: str
+    status: int = 200
+    """HTTP status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The service answered with an error."""
 
     code: str
     message: str
+    """The service's text, not yet made printable."""
+
+    request_id: str = ""
+    server_time: int | None = None
+    """Unix seconds from the ``Date`` header; None if there was none."""
 
 
-Happened: TypeAlias = Answer | Failure | NotSent | Lost
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The service answered without an error."""
 
-_REFUSED_BEFORE_EFFECT = frozenset(
-    {
-        *("AuthFailure", "UnauthorizedOperation", "MissingParameter", "UnknownParameter", "InvalidParameter"),
-        *("InvalidParameterValue", "UnsupportedOperation", "OperationDenied", "LimitExceeded"),
-        *("RequestLimitExceeded", "ResourceNotFound"),
-    }
-)
-_PASSING = frozenset({"RequestLimitExceeded"})
-_READ_AGAIN = frozenset(
-    {*_PASSING, "InternalError", "ServiceUnavailable", "ResourceUnavailable", "ResourceInUse"}
-)
-CLOCK_IS_OFF = "AuthFailure.SignatureExpire"
+    response: JSONObject
+    """What stands under ``Response``; still to be checked."""
+
+    request_id: str = ""
+    server_time: int | None = None
+    """See ``Failed.server_time``."""
 
 
-def judge(happened: Happened, *, is_write: bool) -> Verdict:
-    """The table."""
-    match happened:
-        case Answer():
-            return Verdict.ANSWERED
-        case NotSent():
-            return Verdict.REPEAT
-        case Lost():
-            return Verdict.UNKNOWN if is_write else Verdict.REPEAT
-        case Failure(code=code):
-            return _judge_write(code) if is_write else _judge_read(code)
+Happened: TypeAlias = "NotSent | Lost | Unusable | Failed | Answered"
 
 
 def family(code: str) -> str:
-    """The part of a code before the dot: what a sub-code falls back to."""
+    """An error code without its sub-code."""
     return code.partition(".")[0]
 
 
-def _judge_write(code: str) -> Verdict:
-    if family(code) in _PASSING:
+def is_not_found(happened: Happened) -> bool:
+    """Whether the service says that it does not know the thing."""
+    return isinstance(happened, Failed) and family(happened.code) == NOT_FOUND
+
+
+def is_rate_limit(happened: Happened) -> bool:
+    """Whether the gateway refused for pace."""
+    return isinstance(happened, Failed) and family(happened.code) == RATE_LIMIT
+
+
+def verdict_of(kind: Kind, happened: Happened) -> Verdict:
+    """The table."""
+    match happened:
+        case Answered():
+            return Verdict.ANSWERED
+        case NotSent():
+            # For a write always "repeat": the engine stops as a whole when its tries are used up.
+            again = happened.is_passing or kind is not Kind.READ
+            return Verdict.REPEAT if again else Verdict.REFUSED
+        case Lost():
+            return Verdict.REPEAT if kind is Kind.READ else Verdict.UNKNOWN
+        case Unusable():
+            return _of_unusable(kind, happened)
+        case Failed():
+            return _of_failed(kind, happened.code)
+        case _:
+            assert_never(happened)
+
+
+def _of_unusable(kind: Kind, unusable: Unusable) -> Verdict:
+    if kind is not Kind.READ:
+        return Verdict.UNKNOWN
+    is_passing = unusable.status >= 500 or unusable.status in _PASSING_STATUSES
+    return Verdict.REPEAT if is_passing else Verdict.REFUSED
+
+
+def _of_failed(kind: Kind, code: str) -> Verdict:
+    if code in (SIGNATURE_EXPIRE, TOKEN_FAILURE) or family(code) == RATE_LIMIT:
         return Verdict.REPEAT
+    if family(code) == NOT_FOUND and kind in (Kind.READ, Kind.DELETE):
+        return Verdict.ANSWERED
+    if kind is Kind.READ:
+        return Verdict.REPEAT if family(code) in _PASSING_FOR_READS else Verdict.REFUSED
     return Verdict.REFUSED if family(code) in _REFUSED_BEFORE_EFFECT else Verdict.UNKNOWN
-
-
-def _judge_read(code: str) -> Verdict:
-    return Verdict.REPEAT if family(code) in _READ_AGAIN else Verdict.REFUSED

@@ -1,40 +1,54 @@
-"""How fast calls may follow one another, for each API action.
+"""How fast each API action may be called.
 
-Rule: evenly spaced, with a little more room than the limit asks for, so that the service never
-counts one too many in any second although the network delays each call differently. The limit is
-counted per action. When somebody else uses part of the quota the pace gives way at once and comes
-back slowly.
+Rule: calls of one action are evenly spaced, a little wider than the limit asks for. The service
+counts arrivals per second and per action and refuses the one that is too many; whether its second is
+a fixed one or a sliding one is not documented. With even spacing neither can hold more than the limit
+as long as the journey's time varies by less than the margin.
+
+When the service refuses for pace all the same (other tools of the same account share the counter),
+the spacing is doubled once for the burst and shrinks back with every call. The clock and the sleep
+come in as arguments.
 """
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MARGIN = 1.02
-"""Spacing over the exact one. So 20 ms a second are left over for calls that come early or late."""
+MARGIN = 0.015
+"""By how much the spacing exceeds 1/rate; 15 ms over any whole second, whatever the rate."""
 
-LATENESS_SECONDS = 0.01
-"""A call that is this late does not move those after it. Half of what is left over: the rest is
-for the network, which delays each call differently."""
+LATENESS_SECONDS = 0.005
+"""A call that is this late does not move those after it, or every little delay would add up. It is a
+third of the margin; the rest is for the journey."""
 
-_SLOW_DOWN = 1.5
-_SLOWEST = 20.0
-_RECOVER = 0.98
+_MAX_SLOWNESS = 16.0
+_RECOVERY = 0.98
+"""What each call leaves of the extra spacing: from half speed back to full in 35 calls."""
+
+_PENALTY_SECONDS = 1.0
+"""The limit is per second, so that is how long a refusal holds everything up."""
 
 
 @dataclass(slots=True)
 class _Lane:
-    ready_at: float = 0.0
+    """The pace of one action."""
+
+    ready_at: float = float("-inf")
     slowness: float = 1.0
+    slowed_at: float = float("-inf")
 
 
 class Pace:
-    """The pace of every API action. Safe to use from several threads."""
+    """Spacing of calls, per API action; may be used by several threads."""
 
     def __init__(
-        self, rate_per_second: float, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
+        self,
+        rate_per_second: float,
+        *,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], object],
     ) -> None:
-        self._spacing = MARGIN / rate_per_second
+        self._spacing = (1.0 + MARGIN) / rate_per_second
         self._monotonic = monotonic
         self._sleep = sleep
         self._lanes: dict[str, _Lane] = {}
@@ -46,26 +60,32 @@ class Pace:
             return max(0.0, self._lane(action).ready_at - self._monotonic())
 
     def take(self, action: str) -> float:
-        """Take the next place in the row. Returns how many seconds from now it is."""
+        """Count one call of the action; returns how many seconds from now its turn is."""
         with self._lock:
             lane, now = self._lane(action), self._monotonic()
-            place = max(lane.ready_at, now - LATENESS_SECONDS)
-            lane.ready_at = place + self._spacing * lane.slowness
-            lane.slowness = max(1.0, lane.slowness * _RECOVER)
-            return max(0.0, place - now)
+            turn = lane.ready_at if now - lane.ready_at <= LATENESS_SECONDS else now
+            lane.ready_at = turn + self._spacing * lane.slowness
+            lane.slowness = max(1.0, lane.slowness * _RECOVERY)
+            return max(0.0, turn - now)
 
     def wait(self, action: str) -> None:
-        """Take the next place and sleep until it has come."""
+        """Count one call of the action and sleep until its turn."""
         seconds = self.take(action)
         if seconds > 0:
             self._sleep(seconds)
 
     def slow_down(self, action: str) -> None:
-        """The service said that it was too fast."""
+        """The service refused a call for pace.
+
+        A burst of refusals counts once: they are all about the same second.
+        """
         with self._lock:
-            lane = self._lane(action)
-            lane.slowness = min(_SLOWEST, lane.slowness * _SLOW_DOWN)
-            lane.ready_at = max(lane.ready_at, self._monotonic() + self._spacing * lane.slowness)
+            lane, now = self._lane(action), self._monotonic()
+            if now - lane.slowed_at < _PENALTY_SECONDS:
+                return
+            lane.slowed_at = now
+            lane.slowness = min(_MAX_SLOWNESS, lane.slowness * 2)
+            lane.ready_at = max(lane.ready_at, now + _PENALTY_SECONDS)
 
     def _lane(self, action: str) -> _Lane:
         return self._lanes.setdefault(action, _Lane())

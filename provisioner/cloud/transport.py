@@ -1,58 +1,62 @@
-"""One signed exchange over HTTP: the one door for ``requests``.
+"""One signed exchange: bytes out, and what happened.
 
-Rule: the body is serialised once, and those bytes are signed and sent, once. Nothing is followed,
-retried or taken from the environment behind our back: with ``trust_env`` on, requests replaces the
-signature by whatever ``~/.netrc`` says. Every exception of the library becomes a value that says
-whether anything can have been sent.
+Rule: ``exchange`` sends the bytes it is given at most once and never raises. Every exception of the
+HTTP library becomes a value, and whether anything was sent is read off the connection itself
+(``connection``), not guessed from the exception's class: "nothing was sent" allows a write to be
+repeated, so a wrong one makes a second task.
+
+The library's connection pools are used below its sessions. A session would read ``~/.netrc`` and
+put another Authorization header in place of ours, take proxies and certificates from the
+environment, keep cookies, and read the body of a redirect without a bound. None of it is wanted, and
+what is not there needs no switching off.
+
+Texts of the library's exceptions are never repeated: some quote the headers.
 """
 
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from http.client import HTTPException
+from socket import gaierror
+from typing import Any, NoReturn
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from requests import PreparedRequest, Response
+from requests.exceptions import RequestException, Timeout
+from urllib3.exceptions import DecodeError, HTTPError, ProxyError
+from urllib3.exceptions import TimeoutError as LibraryTimeoutError
 
-from provisioner import __version__
+from provisioner.cloud.connection import Watch, WatchedAdapter, watched
 from provisioner.cloud.endpoint import Endpoint
-from provisioner.cloud.outcome import Answer, Failure, Happened, Lost, NotSent
-from provisioner.core.signing import Credential, authorization
+from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
 from provisioner.core.text import printable
 
-SERVICE = "wedata"
-VERSION = "2021-08-20"
-CONTENT_TYPE = "application/json"
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
-TOTAL_SECONDS = 90.0
 MAX_REPLY_BYTES = 50 * 1024 * 1024
-"""The service itself promises not to answer with more."""
+"""Source: the vendor's limit for the JSON of a reply."""
 
 _CHUNK_BYTES = 64 * 1024
-_SHOWN_CHARACTERS = 300
 
-# These reasons of a TLS failure exist in the handshake only, so nothing was sent.
-_HANDSHAKE_REASONS = frozenset(
-    {"WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST", "NO_PROTOCOLS_AVAILABLE"}
-)
+# The bases of everything that requests, urllib3, http.client, ssl and the sockets raise on purpose.
+_TRANSLATED = (RequestException, HTTPError, HTTPException, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
-    """A request ready to be sent."""
+class Timeouts:
+    """How long one exchange may take, in seconds."""
 
-    action: str
-    payload: bytes
-    headers: Mapping[str, str]
-    timestamp: int
+    connect: float = 10.0
+    read: float = 60.0
+    """Between two signs of life."""
+
+    total: float = 90.0
+    """Everything together, however lively the other side is."""
 
 
 class Transport:
-    """Signs and sends. Safe to use from several threads."""
+    """A pool of connections to one endpoint; may be used by several threads."""
 
     def __init__(
         self,
@@ -63,145 +67,179 @@ class Transport:
         connections: int,
         verify: str | bool = True,
         proxies: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
-        self._endpoint = endpoint
-        self._region = region
-        self._monotonic = monotonic
-        self._verify = verify
-        self._proxies = dict(proxies or {})
-        self._session = requests.Session()
-        self._session.trust_env = False
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        """Open no connection yet.
 
-    def sign(
-        self, action: str, parameters: Mapping[str, Any], credential: Credential, timestamp: int
-    ) -> Signed:
-        """The request as it will be sent, signed at ``timestamp`` (Unix seconds)."""
-        # A lone surrogate cannot be encoded; a manifest cannot hold one, a service's text might.
-        text = json.dumps(parameters, ensure_ascii=False, separators=(",", ":"))
-        payload = text.encode(errors="backslashreplace")
-        signed = {"content-type": CONTENT_TYPE, "host": self._endpoint.host}
-        headers = {
-            "Content-Type": CONTENT_TYPE,
-            "Host": self._endpoint.host,
-            "X-TC-Action": action,
-            "X-TC-Version": VERSION,
-            "X-TC-Timestamp": str(timestamp),
-            "X-TC-Region": self._region,
-            "X-TC-Language": "en-US",
-            "X-TC-RequestClient": f"provisioner_{__version__}",
-            "Authorization": authorization(credential, signed, payload, timestamp=timestamp, service=SERVICE),
-            # A compressed reply could be far larger than it seems.
-            "Accept-Encoding": "identity",
-        }
-        if credential.token:
-            headers["X-TC-Token"] = credential.token
-        return Signed(action=action, payload=payload, headers=headers, timestamp=timestamp)
+        Args:
+            endpoint: where to.
+            region: what ``X-TC-Region`` of the requests will be.
+            monotonic: seconds that never go back.
+            connections: how many are kept for the next call; as many as calls at a time.
+            verify: True, or a file of certificates to trust in place of the usual ones.
+            proxies: URL scheme -> proxy URL. Nothing is taken from the environment.
+            timeouts: see ``Timeouts``.
+        """
+        self.endpoint = endpoint
+        self.region = region
+        self._proxies = dict(proxies or {})
+        self._verify = verify
+        self._timeouts = timeouts or Timeouts()
+        self._monotonic = monotonic
+        self._adapter = WatchedAdapter(pool_size=connections)
 
     def exchange(self, payload: bytes, headers: Mapping[str, str]) -> Happened:
-        """Send those bytes once and say what happened. Never raises for what a network can do."""
-        deadline = self._monotonic() + TOTAL_SECONDS
+        """Send these bytes once and say what happened. Never raises."""
+        deadline = self._monotonic() + self._timeouts.total
+        watch = Watch(deadline=deadline, wait_seconds=self._timeouts.read, monotonic=self._monotonic)
         try:
-            with self._session.post(
-                self._endpoint.url,
-                data=payload,
-                headers=dict(headers),
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
-                verify=self._verify,
-                proxies=self._proxies,
-            ) as response:
-                body = self._body(response, deadline)
-                return body if isinstance(body, Lost) else _reading(response, body)
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            return _failed(error)
+            with watched(watch), closing(self._send(payload, headers)) as response:
+                return _happened(response)
+        except _TRANSLATED as error:
+            return self._failure(error, has_sent=watch.has_sent)
 
     def close(self) -> None:
-        """Close every connection."""
-        self._session.close()
+        """Close every connection that is kept."""
+        self._adapter.close()
 
-    def _body(self, response: requests.Response, deadline: float) -> bytes | Lost:
-        """The whole reply, within its size and its time."""
-        chunks, size = [], 0
-        while chunk := response.raw.read1(_CHUNK_BYTES):
-            size += len(chunk)
-            if size > MAX_REPLY_BYTES:
-                return Lost(code="TooLarge", message=f"the answer has more than {MAX_REPLY_BYTES:,} bytes")
-            if self._monotonic() > deadline:
-                return Lost(code="Timeout", message=f"no whole answer within {TOTAL_SECONDS:g} s")
-            chunks.append(chunk)
-        return b"".join(chunks)
+    def _send(self, payload: bytes, headers: Mapping[str, str]) -> Response:
+        request = PreparedRequest()
+        request.prepare(method="POST", url=self.endpoint.url, headers=dict(headers), data=payload)
+        timeouts = (min(self._timeouts.connect, self._timeouts.total), self._timeouts.read)
+        return self._adapter.send(
+            request, stream=True, timeout=timeouts, verify=self._verify, proxies=self._proxies
+        )
+
+    def _failure(self, error: Exception, *, has_sent: bool) -> Happened:
+        causes = list(_causes(error))
+        is_late = any(isinstance(cause, TimeoutError | LibraryTimeoutError | Timeout) for cause in causes)
+        if not has_sent:
+            is_passing = not any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
+            return NotSent(reason=self._why_not_sent(causes, is_late=is_late), is_passing=is_passing)
+        if is_late:
+            return Lost(code="Timeout", reason="no complete answer came in time")
+        if any(isinstance(cause, DecodeError) for cause in causes):
+            return Unusable(code="NotJSON", reason="the answer's compression is broken")
+        return Lost(code="ConnectionLost", reason="the connection ended before a complete answer")
+
+    def _why_not_sent(self, causes: list[BaseException], *, is_late: bool) -> str:
+        """Why no connection came about, in our words."""
+        through = "the proxy: " if any(isinstance(cause, ProxyError) for cause in causes) else ""
+        for cause in causes:
+            words = _words_for(cause)
+            if words:
+                return through + words
+        if is_late:
+            return f"{through}no connection within {self._timeouts.connect:g} seconds"
+        # The class only: the text may quote a header.
+        return f"{through}the request could not be sent ({type(causes[-1]).__name__})"
 
 
-def _reading(response: requests.Response, body: bytes) -> Happened:
-    """What a reply says. The service answers 200 to whatever it handled, errors included."""
-    if response.status_code != 200:
-        return Lost(code=f"HTTP {response.status_code}", message=_excerpt(body) or "no text came with it")
+def _words_for(cause: BaseException) -> str:
+    words = ""
+    match cause:
+        case ssl.SSLCertVerificationError():
+            # Not every one has the attribute: the library makes some itself.
+            why = printable(str(getattr(cause, "verify_message", "")))
+            words = f"its certificate is not accepted: {why or 'no reason was given'}"
+        case ssl.SSLError():
+            words = "the TLS handshake failed"
+        case gaierror():
+            words = "the host name cannot be resolved"
+        case ConnectionRefusedError():
+            words = "the connection was refused"
+        case ConnectionError():
+            words = "the connection was closed while it was being opened"
+        case OSError() if cause.strerror and not isinstance(cause, TimeoutError):
+            words = f"the system says: {printable(cause.strerror)}"
+    return words
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything it came from, outermost first, each once."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        current = waiting.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        waiting += [cause for cause in inner if isinstance(cause, BaseException)]
+
+
+# ── the answer ──────────────────────────────────────────────────────────────
+
+
+def _happened(response: Response) -> Happened:
+    status = response.status_code
+    if status != 200:
+        # The body is not read: the service itself answers everything with 200, its errors included.
+        return Unusable(code=f"HTTP {status}", reason=f"the HTTP status is {status}", status=status)
+    body = _body(response)
+    if body is None:
+        return Unusable(code="TooLarge", reason=f"the answer is larger than {MAX_REPLY_BYTES} bytes")
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        return Lost(code="NotJSON", message=f"the answer is not JSON: {_excerpt(body)}")
-    reply = document.get("Response") if isinstance(document, dict) else None
-    if not isinstance(reply, dict):
-        return Lost(code="NoResponse", message=f"the answer has no Response: {_excerpt(body)}")
-    request_id = printable(str(reply.get("RequestId") or ""))
-    server_time = _server_time(response.headers.get("Date"))
-    if "Error" not in reply:
-        return Answer(fields=reply, request_id=request_id, server_time=server_time)
-    error = reply["Error"] if isinstance(reply["Error"], dict) else {}
-    return Failure(
-        code=printable(str(error.get("Code") or "UnnamedError")),
-        message=printable(str(error.get("Message") or "")),
+        return Unusable(code="NotJSON", reason="the answer is not JSON")
+    return _judged(document, _server_time(response.headers.get("Date")))
+
+
+def _body(response: Response) -> bytes | None:
+    """The whole body, decompressed; None if it is larger than it may be."""
+    chunks, size = [], 0
+    while chunk := response.raw.read(_CHUNK_BYTES, decode_content=True):
+        size += len(chunk)
+        if size > MAX_REPLY_BYTES:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _judged(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401  # straight out of JSON
+    response = document.get("Response") if isinstance(document, dict) else None
+    if not isinstance(response, dict):
+        return _without_response(document, server_time)
+    request_id = printable(_text(response.get("RequestId")))[:200]
+    error = response.get("Error")
+    if error is None:
+        return Answered(response=response, request_id=request_id, server_time=server_time)
+    if not isinstance(error, dict) or not _text(error.get("Code")):
+        return Unusable(code="NoCode", reason="the answer holds an error without a code")
+    return Failed(
+        code=_text(error.get("Code")),
+        message=_text(error.get("Message")),
         request_id=request_id,
         server_time=server_time,
     )
 
 
-def _failed(error: Exception) -> NotSent | Lost:
-    """Whether a failure came before the first byte; in doubt it did not."""
-    reasons = list(_chain(error))
-    for reason in reasons:
-        if isinstance(reason, NewConnectionError | ConnectTimeoutError):
-            return NotSent(message=_reason(reason))
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return NotSent(message=f"the certificate is not trusted: {printable(reason.verify_message)}")
-        if isinstance(reason, ssl.SSLError) and reason.reason in _HANDSHAKE_REASONS:
-            return NotSent(message=f"no TLS there: {printable(str(reason.reason))}")
-    if isinstance(error, requests.Timeout):
-        return Lost(code="Timeout", message=f"no answer within {READ_SECONDS:g} s")
-    return Lost(code="ConnectionLost", message=_reason(reasons[-1]))
+def _without_response(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401  # straight out of JSON
+    """An error in the gateway's older form, or nothing that can be used."""
+    if isinstance(document, dict) and document.get("code") not in (None, 0):
+        # The number stays in the code, so that it is never taken for one of today's codes: what those
+        # promise about a write was not promised for the old ones.
+        words = _text(document.get("codeDesc")) or "error"
+        code = f"{words} ({document['code']})"
+        return Failed(code=code, message=_text(document.get("message")), server_time=server_time)
+    return Unusable(code="NoResponse", reason="the answer is JSON without a Response")
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and everything it was made from: causes, contexts, arguments, reasons."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        found = waiting.pop(0)
-        if isinstance(found, BaseException) and id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            waiting += [found.__cause__, found.__context__, getattr(found, "reason", None), *found.args]
-
-
-def _reason(error: BaseException) -> str:
-    """The system's words where there are any, without addresses of objects."""
-    for found in _chain(error):
-        if isinstance(found, OSError) and found.strerror:
-            return printable(str(found.strerror)).lower()
-    text = str(error).rpartition(": ")[2] or type(error).__name__
-    return printable(text)[:_SHOWN_CHARACTERS]
-
-
-def _excerpt(body: bytes) -> str:
-    return printable(body[:_SHOWN_CHARACTERS].decode("utf-8", "replace").strip())
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _server_time(date: str | None) -> int | None:
+    """Unix seconds of a ``Date`` header (RFC 9110 section 5.6.7); None if there is none to be read."""
+    if date is None:
+        return None
     try:
-        return int(parsedate_to_datetime(date or "").timestamp())
-    except (ValueError, TypeError, OverflowError):
+        moment = parsedate_to_datetime(date)
+        return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -1,16 +1,22 @@
-"""What is said on the wire: our values as API parameters, API replies as our values.
+"""Writes and reads as API parameters, and replies as values: one function per API action.
 
-Rule: one function for each API action, and nobody else knows a parameter's name. A reply is data
-from outside: what is not of the promised shape is "not usable", never a crash and never success.
+Rule: names and shapes of the API stand here and nowhere above. Nothing is guessed from a reply: a
+field of another type than the definition says makes the reply unusable, because "there is no such
+task", read out of garbage, would end in a second task.
+
+Source: the API definition, version 2021-08-20. A task of TaskType 202 is deleted by another action
+than a real-time one, and is described and listed only if its type is said; 201 is the default.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from provisioner.cloud.outcome import Answered, Kind
 from provisioner.core.address import JSONObject, JSONValue, TaskId
 from provisioner.core.calls import (
     OFFLINE,
+    REAL_TIME,
     CreateTask,
     DeleteTask,
     Done,
@@ -21,172 +27,307 @@ from provisioner.core.calls import (
     Unknown,
     Write,
 )
-from provisioner.core.manifest import task_type_of
+from provisioner.core.fields import OBJECTS
+from provisioner.core.fields import Kind as FieldKind
 from provisioner.core.text import printable
 from provisioner.errors import ApiError
 
-_RECORD_LISTS = frozenset({"Config", "ExtConfig", "ExecuteContext", "Properties"})
-"""Fields whose canonical form is a map, and whose wire form is a list of Name and Value."""
+VERSION = "2021-08-20"
+MAX_REQUEST_BYTES = 10 * 1024 * 1024
+"""Source: the vendor's limit for a POST signed with TC3-HMAC-SHA256."""
 
-Parameters = Mapping[str, JSONValue]
+CREATE = "CreateIntegrationTask"
+MODIFY = "ModifyIntegrationTask"
+DELETE = "DeleteIntegrationTask"
+DELETE_OFFLINE = "DeleteOfflineTask"
+DESCRIBE = "DescribeIntegrationTask"
+LIST = "DescribeIntegrationTasks"
+
+RECORD_FIELDS = frozenset(
+    name for rules in OBJECTS.values() for name, rule in rules.items() if rule.kind is FieldKind.RECORDS
+)
+"""Fields that are lists of Name and Value; in canonical form they are maps."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call: the API action and its parameters."""
+
+    action: str
+    parameters: JSONObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page of a listing."""
 
     tasks: Sequence[RemoteTask]
     total: int | None
+    """TotalCount; None if the service did not say."""
 
 
-# ── writes ──────────────────────────────────────────────────────────────────
+# ── requests ────────────────────────────────────────────────────────────────
+
+
+def payload_of(call: Call) -> bytes:
+    """The body: these bytes are hashed, signed and sent.
+
+    Raises:
+        ApiError: it cannot be written as UTF-8 JSON or is larger than the service takes; nothing
+            was sent.
+    """
+    try:
+        text = json.dumps(call.parameters, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        payload = text.encode()
+    except ValueError as error:
+        # Only a number that is no number, or half of a surrogate pair: JSON has no word for them.
+        reason = "it holds half a character" if isinstance(error, UnicodeError) else "a number is not finite"
+        raise ApiError(f"A request cannot be written.\n  {call.action}: {reason}.") from error
+    if len(payload) > MAX_REQUEST_BYTES:
+        raise ApiError(
+            f"A request cannot be written.\n  {call.action}: {len(payload)} bytes, and the service takes "
+            f"{MAX_REQUEST_BYTES}."
+        )
+    return payload
 
 
 def action_of(write: Write) -> str:
-    """The API action that a write becomes."""
+    """Name of the API action that a write becomes."""
     match write:
         case CreateTask():
-            return "CreateIntegrationTask"
+            return CREATE
         case ModifyTask():
-            return "ModifyIntegrationTask"
+            return MODIFY
         case DeleteTask():
-            return "DeleteOfflineTask" if write.task_type == OFFLINE else "DeleteIntegrationTask"
+            return DELETE_OFFLINE if write.task_type == OFFLINE else DELETE
 
 
-def parameters_of(write: Write) -> Parameters:
-    """The parameters of that API action."""
+def kind_of(write: Write) -> Kind:
+    """What a write does at the service."""
     match write:
         case CreateTask():
-            return {"ProjectId": write.project_id, "TaskInfo": _info(write.project_id, write.body)}
+            return Kind.CREATE
         case ModifyTask():
-            info = {**_info(write.project_id, write.body), "TaskId": write.task_id}
-            info.setdefault("TaskType", task_type_of(write.body))
-            return {"ProjectId": write.project_id, "TaskInfo": info}
+            return Kind.MODIFY
         case DeleteTask():
-            named: dict[str, JSONValue] = {"ProjectId": write.project_id, "TaskId": write.task_id}
-            # Both are required for offline tasks; the vendor's own provider sends these values.
-            offline: dict[str, JSONValue] = {"OperatorName": "", "VirtualFlag": False}
-            return {**named, **offline} if write.task_type == OFFLINE else named
+            return Kind.DELETE
 
 
-def reply_of(write: Write, fields: Mapping[str, Any], request_id: str) -> Reply:
-    """What a reply without an error says about a write."""
+def write_call(write: Write) -> Call:
+    """The call that a write becomes."""
     match write:
         case CreateTask():
-            return _created(fields, request_id)
+            return create_call(write)
         case ModifyTask():
-            return Done(task_id=write.task_id, request_id=request_id)
+            return modify_call(write)
         case DeleteTask():
-            return _deleted(write, fields, request_id)
+            return delete_call(write)
 
 
-def _created(fields: Mapping[str, Any], request_id: str) -> Reply:
-    task_id = fields.get("TaskId")
-    if isinstance(task_id, str) and task_id.strip():
-        return Done(task_id=TaskId(task_id), request_id=request_id)
-    message = "the service reported success without a TaskId"
-    return Unknown(code="NoTaskId", message=message, request_id=request_id)
+def create_call(write: CreateTask) -> Call:
+    """CreateIntegrationTask; the project is named twice, as the documented example does."""
+    info = {"ProjectId": write.project_id, **_present(write.body)}
+    return Call(action=CREATE, parameters={"ProjectId": write.project_id, "TaskInfo": sent_form(info)})
 
 
-def _deleted(write: DeleteTask, fields: Mapping[str, Any], request_id: str) -> Reply:
-    """Only ``Data: true`` with DeleteFlag 0 or null is a deletion: a refusal comes without an error.
+def modify_call(write: ModifyTask) -> Call:
+    """ModifyIntegrationTask; which task is meant is said inside TaskInfo."""
+    info = {"TaskType": REAL_TIME, **_present(write.body), "TaskId": write.task_id}
+    return Call(action=MODIFY, parameters={"ProjectId": write.project_id, "TaskInfo": sent_form(info)})
 
-    On success DeleteErrInfo may hold any text, so it is believed on failure only.
+
+def delete_call(write: DeleteTask) -> Call:
+    """DeleteIntegrationTask, or DeleteOfflineTask with its two further required parameters."""
+    names = {"ProjectId": write.project_id, "TaskId": write.task_id}
+    if write.task_type == OFFLINE:
+        return Call(action=DELETE_OFFLINE, parameters={**names, "OperatorName": "", "VirtualFlag": False})
+    return Call(action=DELETE, parameters=names)
+
+
+def describe_call(project_id: str, task_id: TaskId, task_type: int) -> Call:
+    """DescribeIntegrationTask."""
+    parameters: JSONObject = {
+        "ProjectId": project_id,
+        "TaskId": task_id,
+        "TaskType": OFFLINE if task_type == OFFLINE else REAL_TIME,
+    }
+    return Call(action=DESCRIBE, parameters=parameters)
+
+
+def list_call(project_id: str, task_type: int, *, page_number: int, page_size: int) -> Call:
+    """DescribeIntegrationTasks, newest first. Pages count from 1."""
+    parameters: JSONObject = {
+        "ProjectId": project_id,
+        "TaskType": task_type,
+        "PageNumber": page_number,
+        "PageSize": page_size,
+        "OrderFields": [{"Name": "CreateTime", "Direction": "DESC"}],
+    }
+    return Call(action=LIST, parameters=parameters)
+
+
+def sent_form(value: JSONValue, name: str = "") -> JSONValue:
+    """A canonical value as it is sent: maps that stand for name-value lists become such lists.
+
+    Their order is the map's own. Lists that are written as the API writes them pass as they are.
     """
-    flag = fields.get("DeleteFlag")
-    if fields.get("Data") is True and flag in (0, None):
-        return Done(task_id=write.task_id, request_id=request_id)
-    reason = fields.get("DeleteErrInfo")
-    message = (
-        printable(reason) if isinstance(reason, str) and reason else "the service did not delete the task"
-    )
-    return Refused(code=f"DeleteFlag {printable(str(flag))}", message=message, request_id=request_id)
-
-
-def _info(project_id: str, body: JSONObject) -> dict[str, JSONValue]:
-    """TaskInfo as the API wants it: with the project once more, and maps as lists."""
-    return {**_as_sent(body), "ProjectId": body.get("ProjectId") or project_id}
-
-
-def _as_sent(body: JSONObject) -> dict[str, JSONValue]:
-    return {name: _value_as_sent(name, value) for name, value in body.items()}
-
-
-def _value_as_sent(name: str, value: JSONValue) -> JSONValue:
     if isinstance(value, Mapping):
-        if name in _RECORD_LISTS:
+        if name in RECORD_FIELDS:
             return [{"Name": key, "Value": item} for key, item in value.items()]
-        return _as_sent(value)
-    if isinstance(value, list):
-        return [_as_sent(item) if isinstance(item, Mapping) else item for item in value]
+        return {key: sent_form(item, key) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [sent_form(item) for item in value]
     return value
 
 
-# ── reads ───────────────────────────────────────────────────────────────────
-
-READ = "DescribeIntegrationTask"
-LIST = "DescribeIntegrationTasks"
-
-
-def read_parameters(project_id: str, task_id: TaskId, task_type: int) -> Parameters:
-    """Parameters of DescribeIntegrationTask; its default type is real-time, so it is always said."""
-    return {"ProjectId": project_id, "TaskId": task_id, "TaskType": task_type}
+def _present(body: JSONObject) -> JSONObject:
+    """Without absent values: the vendor's client never sends null."""
+    return {key: value for key, value in body.items() if value is not None}
 
 
-def read_reply(fields: Mapping[str, Any], task_type: int) -> RemoteTask | None:
-    """The task, or None: an unknown task may be answered with TaskInfo null.
+# ── replies ─────────────────────────────────────────────────────────────────
+
+
+def write_reply(write: Write, answered: Answered) -> Reply:
+    """What an answer without an error says about a write."""
+    match write:
+        case CreateTask():
+            return create_reply(answered)
+        case ModifyTask():
+            return Done(task_id=write.task_id, request_id=answered.request_id)
+        case DeleteTask():
+            return delete_reply(write, answered)
+
+
+def create_reply(answered: Answered) -> Reply:
+    """The new task's id. Without one a task may have been made all the same."""
+    task_id = answered.response.get("TaskId")
+    if isinstance(task_id, str) and task_id.strip():
+        return Done(task_id=TaskId(task_id), request_id=answered.request_id)
+    return Unknown(
+        code="NoTaskId",
+        message="the service named no TaskId for the new task",
+        request_id=answered.request_id,
+    )
+
+
+def already_gone(write: Write, *, request_id: str) -> Reply:
+    """What "not found" says about a delete: what it was after.
 
     Raises:
-        ApiError: the reply is not usable.
+        TypeError: another write; only for a delete is this an answer.
     """
-    info = fields.get("TaskInfo")
-    return None if info is None else _remote_task(info, task_type, READ)
+    if not isinstance(write, DeleteTask):
+        raise TypeError(f"not found is no answer to {action_of(write)}")
+    return Done(task_id=write.task_id, request_id=request_id)
 
 
-def list_parameters(project_id: str, task_type: int, *, page: int, size: int) -> Parameters:
-    """Parameters of DescribeIntegrationTasks: development state, newest first."""
-    return {
-        "ProjectId": project_id,
-        "PageNumber": page,
-        "PageSize": size,
-        "TaskType": task_type,
-        "OrderFields": [{"Name": "CreateTime", "Direction": "DESC"}],
-    }
+_NOT_DELETED = {1: "the service could not delete the task", 100: "the task is running or suspended"}
+"""DeleteFlag -> what it means, where the service gives no reason."""
 
 
-def list_reply(fields: Mapping[str, Any], task_type: int) -> Page:
+def delete_reply(write: DeleteTask, answered: Answered) -> Reply:
+    """Whether it was deleted: a delete that is refused comes without an error.
+
+    Source: done is ``Data`` true and ``DeleteFlag`` 0 or null; the text in ``DeleteErrInfo`` says
+    nothing by itself, since the documented success carries one.
+    """
+    data, flag = answered.response.get("Data"), answered.response.get("DeleteFlag")
+    request_id = answered.request_id
+    if data is True and (flag is None or _is_int(flag, 0)):
+        return Done(task_id=write.task_id, request_id=request_id)
+    if isinstance(flag, int) and not isinstance(flag, bool) and flag in _NOT_DELETED:
+        reason = answered.response.get("DeleteErrInfo")
+        words = printable(reason) if isinstance(reason, str) and reason else _NOT_DELETED[flag]
+        return Refused(code=f"DeleteFlag {flag}", message=words, request_id=request_id)
+    if data is False and flag is None:
+        message = "the service did not delete the task and gave no reason"
+        return Refused(code="Data false", message=message, request_id=request_id)
+    return Unknown(code="NoData", message="the service did not say whether it deleted", request_id=request_id)
+
+
+def _is_int(value: JSONValue, wanted: int) -> bool:
+    return value == wanted and isinstance(value, int) and not isinstance(value, bool)
+
+
+def describe_reply(answered: Answered, *, task_id: TaskId, task_type: int) -> RemoteTask | None:
+    """The task, or None if the service says in so many words that there is none.
+
+    Raises:
+        ApiError: TaskInfo is missing, of another shape, or that of another task.
+    """
+    if "TaskInfo" not in answered.response:
+        raise unusable(DESCRIBE, "TaskInfo is missing", answered)
+    info = answered.response["TaskInfo"]
+    if info is None:
+        return None
+    task = _task(info, DESCRIBE, task_type, answered)
+    if task.task_id != task_id:
+        raise unusable(DESCRIBE, f"it is task {printable(task.task_id)}, not {printable(task_id)}", answered)
+    return task
+
+
+def list_reply(answered: Answered, *, task_type: int) -> Page:
     """One page.
 
     Raises:
-        ApiError: the reply is not usable.
+        ApiError: TaskInfoSet or TotalCount is of another shape, or a task has no TaskId.
     """
-    listed, total = fields.get("TaskInfoSet"), fields.get("TotalCount")
-    if listed is None:
-        listed = []
-    if not isinstance(listed, list) or not isinstance(total, int | None) or isinstance(total, bool):
-        raise _unusable(LIST, "TaskInfoSet is no list, or TotalCount no number")
-    return Page([_remote_task(info, task_type, LIST) for info in listed], total)
+    if "TaskInfoSet" not in answered.response:
+        raise unusable(LIST, "TaskInfoSet is missing", answered)
+    items, total = answered.response["TaskInfoSet"], answered.response.get("TotalCount")
+    if total is not None and (not isinstance(total, int) or isinstance(total, bool)):
+        raise unusable(LIST, f"TotalCount is {_shape(total)}", answered)
+    if items is None:
+        items = []
+    if not isinstance(items, Sequence) or isinstance(items, str):
+        raise unusable(LIST, f"TaskInfoSet is {_shape(items)}", answered)
+    return Page(tasks=[_task(item, LIST, task_type, answered) for item in items], total=total)
 
 
-def _remote_task(info: object, task_type: int, action: str) -> RemoteTask:
+def unusable(action: str, what: str, answered: Answered) -> ApiError:
+    """The error for an answer that does not say what it should."""
+    return ApiError(
+        f"The service answered something unusable.\n  {action}: {what}."
+        f"\n  RequestId: {printable(answered.request_id)}"
+    )
+
+
+def _task(info: JSONValue, action: str, asked_type: int, answered: Answered) -> RemoteTask:
     if not isinstance(info, Mapping):
-        raise _unusable(action, "a task is no object")
-    task_id = info.get("TaskId")
-    if not isinstance(task_id, str) or not task_id:
-        raise _unusable(action, "a task has no TaskId")
+        raise unusable(action, f"TaskInfo is {_shape(info)}", answered)
+    task_id = _text(info, "TaskId", action, answered)
+    if not task_id.strip():
+        raise unusable(action, "a task has no TaskId", answered)
+    task_type = info.get("TaskType")
     return RemoteTask(
         task_id=TaskId(task_id),
-        task_type=task_type,
-        name=_text(info.get("TaskName")),
-        description=_text(info.get("Description")),
-        create_time=_text(info.get("CreateTime")),
+        task_type=task_type if isinstance(task_type, int) and not isinstance(task_type, bool) else asked_type,
+        name=_text(info, "TaskName", action, answered),
+        description=_text(info, "Description", action, answered),
+        create_time=_text(info, "CreateTime", action, answered),
         body=info,
     )
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def _text(info: JSONObject, name: str, action: str, answered: Answered) -> str:
+    value = info.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise unusable(action, f"{name} is {_shape(value)}", answered)
+    return value
 
 
-def _unusable(action: str, why: str) -> ApiError:
-    return ApiError(f"The service's answer is not usable.\n  {action}: {why}")
+def _shape(value: JSONValue) -> str:
+    match value:
+        case bool():
+            return "a truth value"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case None:
+            return "null"
+        case _:
+            return "an object" if isinstance(value, Mapping) else "a list"

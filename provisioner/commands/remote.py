@@ -84,6 +84,7 @@ def _client(
             transport,
             credential=credential,
             now=time.time,
+            monotonic=clock.monotonic,
             sleep=clock.sleep,
             jitter=random.random,
             pace=Pace(settings.rate_per_second, monotonic=clock.monotonic, sleep=clock.sleep),
@@ -100,9 +101,9 @@ def _trusted(environ: Mapping[str, str]) -> str | bool:
 def _proxies(environ: Mapping[str, str], endpoint: Endpoint) -> dict[str, str]:
     """HTTPS_PROXY, unless NO_PROXY names the endpoint's host or a domain that it is in."""
     proxy = environ.get("HTTPS_PROXY") or environ.get("https_proxy")
-    if not proxy or endpoint.url.startswith("http://"):
+    if not proxy or endpoint.is_loopback:
         return {}
-    host = endpoint.host.partition(":")[0]
+    host = endpoint.host
     excluded = (environ.get("NO_PROXY") or environ.get("no_proxy") or "").split(",")
     names = [name.strip().lstrip(".") for name in excluded if name.strip()]
     if any(name in ("*", host) or host.endswith(f".{name}") for name in names):

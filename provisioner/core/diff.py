@@ -51,9 +51,10 @@ class FieldChange:
 def is_sensitive(path: Path) -> bool:
     """Whether a field's name says that its value is a secret.
 
-    The API has no field for a secret, but a setting may be given any name.
+    The API has no field for a secret, but a setting may be given any name. A list item is no
+    secret for being called ``payment_tokens``; the settings in it are looked at one by one.
     """
-    return bool(path) and _SECRET.search(path[-1]) is not None
+    return bool(path) and not isinstance(path[-1], ItemKey) and _SECRET.search(path[-1]) is not None
 
 
 def path_label(path: Path) -> str:

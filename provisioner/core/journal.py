@@ -17,6 +17,7 @@ fit is damage, and is refused.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -30,6 +31,7 @@ FORMAT = 1
 _CHAIN_DIGITS = 32
 _SEED = "0" * _CHAIN_DIGITS
 _PREFIX_BYTES = 6 + 1 + _CHAIN_DIGITS + 1
+_AFTER_HOLE = re.compile(rb"\0([0-9]{6,20}) [0-9a-f]{32} ({[^\0\n]*)\n$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,14 +285,20 @@ def _next_line(data: bytes, start: int, chain: str) -> _Line | None:
 def _is_torn(rest: bytes) -> bool:
     """Whether what is left is one entry whose write did not finish."""
     text = rest.rstrip(b"\0")
-    if b"\n" in text[:-1]:
-        return False  # an entry is one line: another one was written after this one was synced
+    if b"\n" in text[:-1] or _ends_with_another_entry(text):
+        return False  # another entry was written after this one was synced
     if rest.startswith(b"\0") or b"\0\0" in text:
         return True
     if text.endswith(b"\n"):
         return False
     length = text[:_PREFIX_BYTES].split(b" ", 1)[0]
     return not length.isdigit() or len(text) < _PREFIX_BYTES or len(text) < _announced(length)
+
+
+def _ends_with_another_entry(text: bytes) -> bool:
+    """Whether a whole entry stands behind a hole of NUL, where the end of the one before it was."""
+    found = _AFTER_HOLE.search(text)
+    return found is not None and int(found[1]) == len(found[2])
 
 
 def _announced(length: bytes) -> int:

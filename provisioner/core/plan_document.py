@@ -7,17 +7,24 @@ those read it. A value that must not be shown is replaced here, once, for every 
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, JSONObject, JSONValue, Source, TaskId
 from provisioner.core.diff import FieldChange, ItemKey, is_sensitive, path_label
 from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettled
 from provisioner.core.state import WriteKind
+from provisioner.core.text import printable
 from provisioner.errors import UsageError
 
 FORMAT_VERSION = "1.0"
 TYPE = "wedata_integration_task"
 HIDDEN = "(sensitive value)"
+
+Typed = TypeVar("Typed")
+
+_IN_PLACE = "in place"
+_REPLACES = "forces replacement: "
+_TEXTS = ("tool_version", "stack", "lineage", "endpoint", "environment")
 
 _TERRAFORM_ACTIONS: Mapping[Action, tuple[str, ...]] = {
     Action.CREATE: ("create",),
@@ -56,9 +63,18 @@ def to_document(plan: Plan) -> dict[str, Any]:
 
 
 def encode(plan: Plan) -> bytes:
-    """The document as UTF-8 JSON with a final newline: the same plan gives the same bytes."""
+    """The document as UTF-8 JSON with a final newline: the same plan gives the same bytes.
+
+    The text may go to a terminal: what a terminal would obey is written as a JSON escape.
+    """
     text = json.dumps(to_document(plan), indent=2, ensure_ascii=False)
-    return f"{text}\n".encode(errors="backslashreplace")
+    lines = (line if printable(line) == line else _escaped(line) for line in text.split("\n"))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _escaped(line: str) -> str:
+    """A line of JSON in which only characters that are safe to print stand for themselves."""
+    return "".join(char if printable(char) == char else json.dumps(char)[1:-1] for char in line)
 
 
 def decode(data: bytes, name: str) -> Plan:
@@ -104,11 +120,13 @@ def shown_body(body: JSONObject | None) -> JSONObject | None:
 
 
 def _masked(value: JSONValue, path: tuple[str, ...]) -> JSONValue:
+    if is_sensitive(path):
+        return None if value is None else HIDDEN
     if isinstance(value, Mapping):
         return {key: _masked(item, (*path, key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_masked(item, path) for item in value]
-    return HIDDEN if is_sensitive(path) else value
+    return value
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -136,7 +154,7 @@ def _change(change: Change) -> dict[str, Any]:
 def _field(field: FieldChange) -> dict[str, Any]:
     before, after = field.before, field.after
     if field.sensitive:
-        before, after = (value and HIDDEN for value in (before, after))
+        before, after = (None if value is None else HIDDEN for value in (before, after))
     return {
         "path": list(field.path),
         "item_keys": [index for index, part in enumerate(field.path) if isinstance(part, ItemKey)],
@@ -144,55 +162,66 @@ def _field(field: FieldChange) -> dict[str, Any]:
         "before": _masked(before, ()),
         "after": _masked(after, ()),
         "sensitive": field.sensitive,
-        "effect": f"forces replacement: {field.replaces}" if field.replaces else "in place",
+        "effect": f"{_REPLACES}{field.replaces}" if field.replaces else _IN_PLACE,
     }
 
 
 def _plan(document: Mapping[str, Any]) -> Plan:
-    names = ("tool_version", "stack", "lineage", "serial", "endpoint", "environment", "destroy")
     origin = Origin(
-        **{name: document[name] for name in names},
-        targets=tuple(Address(address) for address in document["targets"]),
+        **{name: _typed(document[name], str) for name in _TEXTS},
+        serial=_typed(document["serial"], int),
+        destroy=_typed(document["destroy"], bool),
+        targets=tuple(Address(_typed(address, str)) for address in document["targets"]),
     )
     return Plan(
         origin=origin,
         changes=tuple(_read_change(change) for change in document["resource_changes"]),
-        unchanged=int(document["summary"]["unchanged"]),
-        unsettled=tuple(
-            Unsettled(
-                address=Address(u["address"]),
-                kind=WriteKind(u["kind"]),
-                attempt=u["attempt"],
-                timestamp=int(u["timestamp"]),
-            )
-            for u in document["unsettled"]
-        ),
+        unchanged=_typed(document["summary"]["unchanged"], int),
+        unsettled=tuple(_read_unsettled(one) for one in document["unsettled"]),
+    )
+
+
+def _read_unsettled(document: Mapping[str, Any]) -> Unsettled:
+    return Unsettled(
+        address=Address(_typed(document["address"], str)),
+        kind=WriteKind(document["kind"]),
+        attempt=_typed(document["attempt"], str),
+        timestamp=_typed(document["timestamp"], int),
     )
 
 
 def _read_change(document: Mapping[str, Any]) -> Change:
     task_id, source, change = document["task_id"], document["source"], document["change"]
     return Change(
-        address=Address(document["address"]),
+        address=Address(_typed(document["address"], str)),
         action=_ACTIONS[tuple(change["actions"])],
         reason=Reason(document["action_reason"]),
-        project_id=document["project_id"],
-        task_type=int(document["task_type"]),
-        task_id=None if task_id is None else TaskId(task_id),
-        before=change["before"],
-        after=change["after"],
+        project_id=_typed(document["project_id"], str),
+        task_type=_typed(document["task_type"], int),
+        task_id=None if task_id is None else TaskId(_typed(task_id, str)),
+        before=None if change["before"] is None else _typed(change["before"], dict),
+        after=None if change["after"] is None else _typed(change["after"], dict),
         fields=tuple(_read_field(field) for field in document["field_changes"]),
-        source=None if source is None else Source(source["file"], int(source["line"])),
+        source=None if source is None else Source(_typed(source["file"], str), _typed(source["line"], int)),
     )
 
 
 def _read_field(document: Mapping[str, Any]) -> FieldChange:
     keys = set(document["item_keys"])
-    path = tuple(ItemKey(part) if index in keys else str(part) for index, part in enumerate(document["path"]))
-    effect = str(document["effect"])
+    parts = [_typed(part, str) for part in document["path"]]
+    if not parts:
+        raise ValueError("a path is empty")
+    effect = _typed(document["effect"], str)
     return FieldChange(
-        path=path,
+        path=tuple(ItemKey(part) if index in keys else part for index, part in enumerate(parts)),
         before=document["before"],
         after=document["after"],
-        replaces=effect.removeprefix("forces replacement: ") if effect != "in place" else "",
+        replaces=effect.removeprefix(_REPLACES) if effect != _IN_PLACE else "",
     )
+
+
+def _typed(value: object, kind: type[Typed]) -> Typed:
+    """The value, if it is exactly of this type: true is not a number here."""
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}")
+    return value

@@ -1,7 +1,7 @@
-"""The JSON Schema of a plan document.
+"""The JSON Schema of the plan document.
 
-Rule: the document is an interface: what is promised here is kept within a format version. Readers
-must tolerate fields that are not here.
+Rule: it says what a reader may rely on within one format version. New keys may be added without a
+new version, so no object is closed; the keys that are there today are required.
 """
 
 from provisioner.core.address import JSONValue
@@ -9,9 +9,19 @@ from provisioner.core.plan import Action, Reason
 from provisioner.core.schema import DIALECT, Schema
 from provisioner.core.state import WriteKind
 
+_FORMAT = r"^1\.[0-9]+$"
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
-_BODY: Schema = {"type": ["object", "null"]}
+_BODY: Schema = {
+    "type": ["object", "null"],
+    "description": "TaskInfo in canonical form: name-value lists are maps; secrets are replaced.",
+}
+_ACTIONS: dict[Action, list[JSONValue]] = {
+    Action.CREATE: ["create"],
+    Action.UPDATE: ["update"],
+    Action.REPLACE: ["delete", "create"],
+    Action.DELETE: ["delete"],
+}
 
 
 def plan_schema() -> Schema:
@@ -19,85 +29,80 @@ def plan_schema() -> Schema:
     return {
         "$schema": DIALECT,
         "title": "provisioner plan",
-        "description": "A superset of what policy tools read of a Terraform plan.",
+        "description": "What an apply would do. A superset of resource_changes in Terraform's JSON plans.",
         **_object(
-            {
-                "format_version": {"type": "string", "pattern": "^1[.][0-9]+$"},
-                "tool_version": _TEXT,
-                "stack": _TEXT,
-                "lineage": _said(_TEXT, "The state's; empty if nothing was ever applied."),
-                "serial": _COUNT,
-                "endpoint": _TEXT,
-                "environment": _said(_TEXT, "Empty if none was chosen."),
-                "targets": {"type": "array", "items": _TEXT},
-                "destroy": {"type": "boolean"},
-                "summary": _object(dict.fromkeys(("add", "change", "destroy", "unchanged"), _COUNT)),
-                "resource_changes": {"type": "array", "items": _change()},
-                "unsettled": {"type": "array", "items": _unsettled()},
-            }
+            format_version={**_TEXT, "pattern": _FORMAT, "description": "A reader of 1.0 can read any 1.x."},
+            tool_version=_TEXT,
+            stack={**_TEXT, "description": "Marks the tasks that belong to these manifests."},
+            lineage={**_TEXT, "description": "Which state; empty if nothing was ever applied."},
+            serial={**_COUNT, "description": "Which version of the state."},
+            endpoint=_TEXT,
+            environment={**_TEXT, "description": "Empty if none was chosen."},
+            targets={**_list(_TEXT), "description": "The only tasks that were looked at; empty: all."},
+            destroy={"type": "boolean", "description": "Whether everything is to go."},
+            summary=_object(add=_COUNT, change=_COUNT, destroy=_COUNT, unchanged=_COUNT),
+            resource_changes={**_list(_ref("change")), "description": "In order of addresses."},
+            unsettled={
+                **_list(_ref("unsettled")),
+                "description": "Earlier writes whose outcome is not known; apply settles them first.",
+            },
         ),
+        "$defs": {"change": _change(), "field": _field(), "unsettled": _unsettled()},
     }
 
 
 def _change() -> Schema:
-    """One task; those that stay as they are are not in the document."""
-    words: list[JSONValue] = [["create"], ["update"], ["delete", "create"], ["delete"]]
-    assert len(words) == len(Action)  # noqa: S101  # one row for each action
     return _object(
-        {
-            "address": _TEXT,
-            "mode": {"const": "managed"},
-            "type": _TEXT,
-            "name": _TEXT,
-            "action_reason": {"enum": [reason.value for reason in Reason]},
-            "project_id": _TEXT,
-            "task_type": {"type": "integer"},
-            "task_id": {"type": ["string", "null"], "description": "null for a create."},
-            "source": {
-                "anyOf": [_object({"file": _TEXT, "line": _COUNT}), {"type": "null"}],
-                "description": "Where the manifest is; null for a delete.",
-            },
-            "change": _object(
-                {
-                    "actions": {"enum": words},
-                    "before": _said(_BODY, "TaskInfo as it was last applied, secrets hidden."),
-                    "after": _said(_BODY, "TaskInfo as it will be, secrets hidden."),
-                    "after_unknown": {"type": "object"},
-                }
-            ),
-            "field_changes": {"type": "array", "items": _field()},
-        }
+        address={**_TEXT, "minLength": 1, "description": "The manifest's name."},
+        mode={"const": "managed"},
+        type={"const": "wedata_integration_task"},
+        name={**_TEXT, "description": "The address once more."},
+        action_reason={"enum": [reason.value for reason in Reason]},
+        project_id=_TEXT,
+        task_type={"type": "integer", "description": "201 real-time, 202 offline."},
+        task_id={"type": ["string", "null"], "description": "null for a task that is to be created."},
+        source={
+            "description": "Where the manifest begins; null if there is none.",
+            "anyOf": [_object(file=_TEXT, line=_COUNT), {"type": "null"}],
+        },
+        change=_object(
+            actions={"enum": list(_ACTIONS.values())},
+            before=_BODY,
+            after=_BODY,
+            after_unknown={"type": "object", "description": "What is known only after the apply."},
+        ),
+        field_changes={**_list(_ref("field")), "description": "For an update or a replace: what differs."},
     )
 
 
 def _field() -> Schema:
     return _object(
-        {
-            "path": {"type": "array", "items": _TEXT},
-            "item_keys": _said({"type": "array", "items": _COUNT}, "Which parts of path are keys of items."),
-            "label": _said(_TEXT, "The path for people."),
-            "before": _said({}, "null if it was absent."),
-            "after": _said({}, "null if it will be absent."),
-            "sensitive": {"type": "boolean"},
-            "effect": _said(_TEXT, '"in place", or "forces replacement: " and why.'),
-        }
+        path={**_list(_TEXT), "minItems": 1, "description": "From TaskInfo down."},
+        item_keys={**_list(_COUNT), "description": "Which parts of the path are keys of list items."},
+        label={**_TEXT, "description": "The path as people write it."},
+        before={"description": "null if the field was absent."},
+        after={"description": "null if the field will be absent."},
+        sensitive={"type": "boolean", "description": "Whether the values are replaced."},
+        effect={**_TEXT, "pattern": "^(in place$|forces replacement: )"},
     )
 
 
 def _unsettled() -> Schema:
     return _object(
-        {
-            "address": _TEXT,
-            "kind": {"enum": [kind.value for kind in WriteKind]},
-            "attempt": _TEXT,
-            "timestamp": _said(_COUNT, "Unix seconds that were signed."),
-        }
+        address=_TEXT,
+        kind={"enum": [kind.value for kind in WriteKind]},
+        attempt=_TEXT,
+        timestamp={"type": "integer", "description": "Unix seconds that were signed."},
     )
 
 
-def _object(properties: dict[str, JSONValue]) -> Schema:
-    return {"type": "object", "required": list(properties), "properties": properties}
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "required": list(properties), "properties": dict(properties)}
 
 
-def _said(schema: Schema, text: str) -> Schema:
-    return {**schema, "description": text}
+def _list(item: Schema) -> Schema:
+    return {"type": "array", "items": item}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}

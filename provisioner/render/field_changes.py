@@ -8,6 +8,7 @@ compared or cut.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+
 from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.canonical import keys_of
 from provisioner.core.diff import FieldChange, ItemKey
@@ -16,7 +17,15 @@ from provisioner.core.plan_document import HIDDEN
 from provisioner.core.text import printable
 from provisioner.render.body import Pairs, block_lines, is_leaf, is_plain, item_value, items_word
 from provisioner.render.text_changes import is_long, text_lines
-from provisioner.render.words import Pen, counted, item_label, label, shown_value, value_text
+from provisioner.render.words import (
+    KNOWN_AFTER_APPLY,
+    Pen,
+    counted,
+    item_label,
+    label,
+    shown_value,
+    value_text,
+)
 
 _ORDER = "(order)"
 
@@ -66,9 +75,12 @@ class _Entry:
 def change_lines(pen: Pen, fields: Sequence[FieldChange], level: Level, head: Pairs = ()) -> Iterator[str]:
     """The changes of one object: what fits on a line first, then blocks, then what stays."""
     entries = [(entry, _short(pen, entry)) for entry in _entries(fields, level)]
-    width = max(len(name) for name in [*(name for name, _ in head), *(entry.label for entry, _ in entries)])
-    yield from (pen.line(level.depth, "", f"{name:<{width}} = {text}") for name, text in head)
-    width = max((len(entry.label) for entry, text in entries if text), default=0)
+    names = [*(name for name, _ in head), *(entry.label for entry, text in entries if text)]
+    width = max(map(len, names), default=0)
+    for name, text in head:
+        yield pen.line(
+            level.depth, "~" if text.endswith(KNOWN_AFTER_APPLY) else "", f"{name:<{width}} = {text}"
+        )
     for entry, text in entries:
         if text:
             line = f"{entry.label:<{width}} = {text}"
@@ -116,7 +128,7 @@ def _replacement(pen: Pen, field: FieldChange) -> str:
 def shown_sides(field: FieldChange) -> tuple[JSONValue, JSONValue]:
     """Before and after, without secrets."""
     if field.sensitive:
-        return tuple(None if side is None else HIDDEN for side in (field.before, field.after))
+        return None if field.before is None else HIDDEN, None if field.after is None else HIDDEN
     return shown_value(field.before), shown_value(field.after)
 
 

@@ -150,7 +150,7 @@ def _are_many(changes: Iterable[Change], action: Action) -> bool:
 
 
 def _line_key(change: Change) -> Hashable:
-    return change.action, change.reason, _folder(change)
+    return change.action, change.reason, change.project_id, _folder(change)
 
 
 def _block_key(change: Change) -> Hashable:
@@ -181,7 +181,7 @@ def _folder(change: Change) -> str:
 def _one_line_each(pen: Pen, group: Group) -> Iterator[str]:
     change = group[0]
     folder = f"{printable(_folder(change))}: " if _folder(change) else ""
-    verb = _alarming(pen.paint, change, _VERBS[change.action])
+    verb = f"{_alarming(pen.paint, change, _VERBS[change.action])}, project {quoted(change.project_id)}"
     yield f"  # {pen.paint.bold(folder + counted(len(group), 'task'))} {verb}"
     yield from _why(group)
     rows = columns(_row(change) for change in group)
@@ -199,6 +199,8 @@ def _route(body: JSONObject) -> str:
     """``MYSQL → DLC``: from which kinds of data source to which."""
     nodes = body.get("Nodes")
     found = [node for node in nodes if isinstance(node, Mapping)] if isinstance(nodes, list) else []
+    if not found:
+        return "no nodes"
     return f"{_ends(found, 'INPUT')} → {_ends(found, 'OUTPUT')}"
 
 
@@ -213,9 +215,9 @@ def _ends(nodes: Sequence[Mapping[str, JSONValue]], kind: str) -> str:
 
 
 def _block(pen: Pen, group: Group) -> Iterator[str]:
-    change = group[0]
+    change, alone = group[0], len(group) == 1
     yield from _heading(pen, group)
-    symbol = SYMBOLS[change.action]
+    symbol, head = SYMBOLS[change.action], _head(change, alone=alone)
     yield pen.line(0, symbol, f"{TYPE} {quoted(change.address)} {{")
     if change.action is Action.DELETE:
         yield from _deleted(pen, change)
@@ -224,8 +226,8 @@ def _block(pen: Pen, group: Group) -> Iterator[str]:
             pen, symbol, shown_body(change.after) or {}, _head(change, alone=len(group) == 1)
         )
     else:
-        level = Level(before=change.before or {}, after=change.after or {}, is_counted=len(group) == 1)
-        yield from change_lines(pen, change.fields, level, _head(change, alone=len(group) == 1))
+        level = Level(before=change.before or {}, after=change.after or {}, is_counted=alone)
+        yield from change_lines(pen, change.fields, level, head)
     yield pen.line(0, "", "}")
 
 

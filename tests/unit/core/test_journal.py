@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, KeysView, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import pytest
-from builders import a_finish, a_header, a_record, a_rejection, a_state, an_attempt, an_intent
 from hypothesis import given
 from hypothesis import strategies as st
+from records import a_finish, a_rejection, an_intent, some_attempt, some_header, some_record, some_state
 
 from provisioner.core.address import Address, TaskId
 from provisioner.core.journal import (
@@ -36,7 +36,7 @@ Value = TypeVar("Value")
 
 def a_resolution(seq: int, verdict: Verdict = Verdict.ADOPTED, **changes: Any) -> Resolved:
     """An attempt was settled by looking."""
-    record = None if verdict is Verdict.ABSENT else a_record(digest="")
+    record = None if verdict is Verdict.ABSENT else some_record(digest="")
     values = {
         "address": ORDERS,
         "attempt": "0123456789abcdef",
@@ -49,7 +49,7 @@ def a_resolution(seq: int, verdict: Verdict = Verdict.ADOPTED, **changes: Any) -
 
 def lines_of(entries: Sequence[Entry], header: Header | None = None) -> list[bytes]:
     """A journal, line by line."""
-    line, chain = encode_header(header or a_header())
+    line, chain = encode_header(header or some_header())
     lines = [line]
     for entry in entries:
         line, chain = encode_entry(entry, chain)
@@ -91,7 +91,7 @@ def test_what_was_written_is_read(entries: tuple[Entry, ...]) -> None:
     """Decoding is the inverse of encoding, and says where the next entry goes."""
     lines = lines_of(entries)
     journal = decode(b"".join(lines), NAME)
-    assert journal.header == a_header()
+    assert journal.header == some_header()
     assert journal.entries == entries
     assert journal.size == sum(map(len, lines))
     assert journal.torn == 0
@@ -139,7 +139,7 @@ def test_every_prefix_is_a_journal(reserved: bytes) -> None:
         assert journal.entries == ENTRIES[: whole - 1]
         assert journal.size == ends[whole - 1]
         assert journal.torn == cut - ends[whole - 1]
-        fold(a_state(), journal.entries)
+        fold(some_state(), journal.entries)
 
 
 @pytest.mark.parametrize("count", range(len(LINES)), ids=lambda count: f"{count}-entries")
@@ -234,16 +234,16 @@ def test_last_line_twice_is_refused() -> None:
 
 def test_entry_of_another_journal_is_refused() -> None:
     """A line that is whole in itself but continues another header is damage."""
-    other = lines_of(ENTRIES[:1], a_header(base_serial=4))
+    other = lines_of(ENTRIES[:1], some_header(base_serial=4))
     with pytest.raises(StateDamagedError, match="The journal is damaged"):
         decode(LINES[0] + other[1], NAME)
 
 
-@given(st.binary(max_size=80).filter(lambda tail: b"\n" in tail.rstrip(b"\0")[:-1]))
-def test_more_than_one_line_is_never_torn(tail: bytes) -> None:
+@given(st.binary(max_size=80), st.binary(max_size=80))
+def test_more_than_one_line_is_never_torn(one: bytes, other: bytes) -> None:
     """Only one entry can be unfinished, and an entry is one line."""
     with pytest.raises(StateDamagedError):
-        decode(WHOLE + tail, NAME)
+        decode(WHOLE + one + b"\n" + other + b"x", NAME)
 
 
 def test_empty_file_has_no_header() -> None:
@@ -321,15 +321,15 @@ def test_entry_of_an_unknown_shape_is_refused(documents: list[dict[str, object]]
 
 def test_intent_is_open_until_its_outcome() -> None:
     """An announced write is an open attempt, and nothing is recorded of it."""
-    state = fold(a_state(), [an_intent(8)])
-    assert state == a_state(seq=8, open={ORDERS: an_attempt()})
+    state = fold(some_state(), [an_intent(8)])
+    assert state == some_state(seq=8, open={ORDERS: some_attempt()})
 
 
 def test_finished_create_is_recorded() -> None:
     """What was announced becomes what is known."""
-    state = fold(a_state(), [an_intent(8), a_finish(9)])
-    expected = a_record(request_id="r-1")
-    assert state == a_state(seq=9, tasks={ORDERS: expected})
+    state = fold(some_state(), [an_intent(8), a_finish(9)])
+    expected = some_record(request_id="r-1")
+    assert state == some_state(seq=9, tasks={ORDERS: expected})
 
 
 def test_finished_update_keeps_the_marker_s_attempt() -> None:
@@ -343,9 +343,9 @@ def test_finished_update_keeps_the_marker_s_attempt() -> None:
         digest="n" * 64,
         protected=True,
     )
-    state = fold(a_state("orders"), [update, a_finish(9, attempt="f" * 16)])
+    state = fold(some_state("orders"), [update, a_finish(9, attempt="f" * 16)])
     assert state.tasks == {
-        ORDERS: a_record(
+        ORDERS: some_record(
             spec={"TaskName": "new"},
             digest="n" * 64,
             protected=True,
@@ -357,7 +357,7 @@ def test_finished_update_keeps_the_marker_s_attempt() -> None:
 def test_finished_update_of_a_forgotten_task_is_recorded() -> None:
     """Without a record to take the marker's attempt from, the update's own stands."""
     update = an_intent(8, kind=WriteKind.UPDATE, task_id=TaskId("id-orders"), attempt="f" * 16)
-    state = fold(a_state(), [update, a_finish(9, attempt="f" * 16)])
+    state = fold(some_state(), [update, a_finish(9, attempt="f" * 16)])
     assert state.tasks[ORDERS].attempt == "f" * 16
 
 
@@ -365,47 +365,47 @@ def test_finished_update_of_a_forgotten_task_is_recorded() -> None:
 def test_finished_delete_forgets_the_task(known: tuple[str, ...]) -> None:
     """After a delete there is nothing, whether or not there was a record."""
     delete = an_intent(8, kind=WriteKind.DELETE, task_id=TaskId("id-orders"))
-    assert fold(a_state(*known), [delete, a_finish(9)]) == a_state(seq=9)
+    assert fold(some_state(*known), [delete, a_finish(9)]) == some_state(seq=9)
 
 
 def test_rejected_write_changes_nothing() -> None:
     """A refusal before any effect closes the attempt and leaves the record."""
-    assert fold(a_state("orders"), [an_intent(8), a_rejection(9)]) == a_state("orders", seq=9)
+    assert fold(some_state("orders"), [an_intent(8), a_rejection(9)]) == some_state("orders", seq=9)
 
 
 @pytest.mark.parametrize(
     ("verdict", "tasks"),
     [
-        (Verdict.ADOPTED, {ORDERS: a_record(digest="")}),
+        (Verdict.ADOPTED, {ORDERS: some_record(digest="")}),
         (Verdict.ABSENT, {}),
-        (Verdict.REPEAT, {ORDERS: a_record(digest="")}),
+        (Verdict.REPEAT, {ORDERS: some_record(digest="")}),
     ],
     ids=list(Verdict),
 )
 def test_resolution_says_what_is_known_now(verdict: Verdict, tasks: dict[Address, Any]) -> None:
     """The attempt is closed and its record, or its absence, is what was seen."""
-    state = fold(a_state("orders"), [an_intent(8), a_resolution(9, verdict)])
-    assert state == a_state(seq=9, tasks=tasks)
+    state = fold(some_state("orders"), [an_intent(8), a_resolution(9, verdict)])
+    assert state == some_state(seq=9, tasks=tasks)
 
 
 def test_resolution_may_stand_alone() -> None:
     """A person may settle what was open when the snapshot was taken, or nothing at all."""
-    opened = a_state(open={ORDERS: an_attempt()})
-    assert fold(opened, [a_resolution(8, Verdict.ABSENT)]) == a_state(seq=8)
-    assert fold(a_state("orders"), [a_resolution(8, Verdict.ABSENT)]) == a_state(seq=8)
+    opened = some_state(open={ORDERS: some_attempt()})
+    assert fold(opened, [a_resolution(8, Verdict.ABSENT)]) == some_state(seq=8)
+    assert fold(some_state("orders"), [a_resolution(8, Verdict.ABSENT)]) == some_state(seq=8)
 
 
 @pytest.mark.parametrize("base", range(len(ENTRIES) + 1), ids=lambda base: f"{base}-folded")
 def test_entries_that_the_snapshot_has_are_skipped(base: int) -> None:
     """A crash between snapshot and journal leaves both: folding again changes nothing."""
-    snapshot = fold(a_state(), ENTRIES[:base])
-    assert fold(snapshot, ENTRIES) == fold(a_state(), ENTRIES)
+    snapshot = fold(some_state(), ENTRIES[:base])
+    assert fold(snapshot, ENTRIES) == fold(some_state(), ENTRIES)
 
 
 def test_missing_entry_is_refused() -> None:
     """An entry that should stand before this one was lost with its outcome."""
     with pytest.raises(StateDamagedError, match="entry 8 is missing before entry 9"):
-        fold(a_state(), [a_finish(9)])
+        fold(some_state(), [a_finish(9)])
 
 
 @pytest.mark.parametrize(
@@ -414,14 +414,14 @@ def test_missing_entry_is_refused() -> None:
 def test_outcome_of_another_attempt_is_refused(outcome: Finished | Rejected) -> None:
     """An outcome closes the attempt it names and no other."""
     with pytest.raises(StateDamagedError, match="orders: an outcome has no intent before it"):
-        fold(a_state(), [an_intent(8), outcome])
+        fold(some_state(), [an_intent(8), outcome])
 
 
 @pytest.mark.parametrize("outcome", [a_finish(8), a_rejection(8)], ids=["finished", "rejected"])
 def test_outcome_without_intent_is_refused(outcome: Finished | Rejected) -> None:
     """Nothing is recorded that was not announced."""
     with pytest.raises(StateDamagedError, match="orders: an outcome has no intent before it"):
-        fold(a_state("orders"), [outcome])
+        fold(some_state("orders"), [outcome])
 
 
 class Counting(dict[Address, Value]):
@@ -433,12 +433,13 @@ class Counting(dict[Address, Value]):
 
     def __iter__(self) -> Iterator[Address]:
         """Count a walk over all keys."""
-        return iter(self.keys())
+        self.touched["walk"] += 1
+        return super().__iter__()
 
-    def keys(self) -> KeysView[Address]:
-        """Count every key that is given out; copying the map asks for them too."""
-        self.touched["passed"] += len(self)
-        return super().keys()
+    def __getitem__(self, key: Address) -> Value:
+        """Count a read; copying the map reads every entry."""
+        self.touched["read"] += 1
+        return super().__getitem__(key)
 
     def __setitem__(self, key: Address, value: Value) -> None:
         """Count a write."""
@@ -459,7 +460,7 @@ class Counting(dict[Address, Value]):
 @pytest.mark.parametrize("size", [1, 10, 10_000])
 def test_folding_costs_the_same_in_any_state(size: int) -> None:
     """An entry touches its own task and no other; only asking for the whole state touches all."""
-    ledger = Ledger(a_state(*(f"t{number}" for number in range(size))))
+    ledger = Ledger(some_state(*(f"t{number}" for number in range(size))))
     touched: Counter[str] = Counter()
     ledger.tasks, ledger.open = Counting(ledger.tasks, touched), Counting(ledger.open, touched)
     for entry in (
@@ -469,7 +470,7 @@ def test_folding_costs_the_same_in_any_state(size: int) -> None:
         ledger.add(entry)
     assert touched == {"set": 4, "get": 1, "pop": 4}
     assert len(ledger.state.tasks) == size
-    assert touched["passed"] == size
+    assert touched["read"] == size
 
 
 names = st.sampled_from(["a", "b", "c"])
@@ -504,5 +505,5 @@ def test_any_history_may_be_cut_into_snapshot_and_journal(entries: tuple[Entry, 
     journal = decode(b"".join(lines_of(entries)), NAME)
     assert journal.entries == entries
     cut %= len(entries) + 1
-    base: State = fold(a_state("a"), entries[:cut])
-    assert fold(base, entries[cut:]) == fold(a_state("a"), entries)
+    base: State = fold(some_state("a"), entries[:cut])
+    assert fold(base, entries[cut:]) == fold(some_state("a"), entries)

@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 import pytest
-from builders import a_record, a_state, an_attempt
 from hypothesis import given
 from hypothesis import strategies as st
+from records import some_attempt, some_record, some_state
 
 from provisioner.core.address import Address, TaskId
 from provisioner.core.state import (
@@ -40,25 +40,25 @@ def document_of(state: State) -> dict[str, Any]:
 
 STATES = {
     "new": State(lineage="", stack=""),
-    "no-tasks": a_state(),
-    "one-task": a_state("orders"),
-    "two-tasks": a_state("payments", "orders"),
-    "open-create": a_state(open={Address("orders"): an_attempt()}),
-    "open-update": a_state(
+    "no-tasks": some_state(),
+    "one-task": some_state("orders"),
+    "two-tasks": some_state("payments", "orders"),
+    "open-create": some_state(open={Address("orders"): some_attempt()}),
+    "open-update": some_state(
         "orders",
-        open={Address("orders"): an_attempt(kind=WriteKind.UPDATE, task_id=TaskId("id-orders"))},
+        open={Address("orders"): some_attempt(kind=WriteKind.UPDATE, task_id=TaskId("id-orders"))},
     ),
-    "open-delete": a_state(
+    "open-delete": some_state(
         "orders",
         open={
-            Address("orders"): an_attempt(kind=WriteKind.DELETE, task_id=TaskId("id-orders"), spec={}),
-            Address("payments"): an_attempt("payments"),
+            Address("orders"): some_attempt(kind=WriteKind.DELETE, task_id=TaskId("id-orders"), spec={}),
+            Address("payments"): some_attempt("payments"),
         },
     ),
-    "adopted-unseen": a_state(tasks={Address("orders"): a_record(spec={}, digest="")}),
-    "protected": a_state(tasks={Address("orders"): a_record(protected=True)}),
-    "empty-list-in-spec": a_state(tasks={Address("orders"): a_record(spec={"Nodes": []})}),
-    "lone-surrogate": a_state(tasks={Address("orders"): a_record(request_id="\ud800 \udfff")}),
+    "adopted-unseen": some_state(tasks={Address("orders"): some_record(spec={}, digest="")}),
+    "protected": some_state(tasks={Address("orders"): some_record(protected=True)}),
+    "empty-list-in-spec": some_state(tasks={Address("orders"): some_record(spec={"Nodes": []})}),
+    "lone-surrogate": some_state(tasks={Address("orders"): some_record(request_id="\ud800 \udfff")}),
 }
 
 
@@ -77,14 +77,16 @@ def test_one_state_has_one_text(state: State) -> None:
 
 def test_order_of_tasks_does_not_reach_the_file() -> None:
     """Two states that are equal have equal bytes."""
-    assert encode(a_state("a", "b"), "1.0") == encode(a_state("b", "a"), "1.0")
+    assert encode(some_state("a", "b"), "1.0") == encode(some_state("b", "a"), "1.0")
 
 
 def test_snapshot_is_laid_out_for_people() -> None:
     """One field a line, one node a line, keys in order; exactly these bytes."""
-    state = a_state(
-        tasks={Address("orders"): a_record(spec={"Nodes": [{"Name": "in"}, {"Name": "ä"}], "SyncType": 2})},
-        open={Address("payments"): an_attempt("payments", spec={"TaskName": "payments"})},
+    state = some_state(
+        tasks={
+            Address("orders"): some_record(spec={"Nodes": [{"Name": "in"}, {"Name": "ä"}], "SyncType": 2})
+        },
+        open={Address("payments"): some_attempt("payments", spec={"TaskName": "payments"})},
     )
     lines = encode(state, "1.0").decode().splitlines()
     assert lines[0] == "{"
@@ -149,7 +151,7 @@ records = st.builds(
     attempt=texts,
 )
 attempts = st.builds(
-    an_attempt,
+    some_attempt,
     texts,
     kind=st.sampled_from(WriteKind),
     task_id=st.none() | texts.map(TaskId),
@@ -211,7 +213,7 @@ def test_empty_file_is_not_an_empty_state(data: bytes) -> None:
 def test_newer_format_is_refused_by_name_of_its_writer() -> None:
     """Who wrote the file is who can read it."""
     with pytest.raises(StateDamagedError) as caught:
-        decode(sealed({**document_of(a_state()), "format": 2, "tool": "9.1"}), NAME)
+        decode(sealed({**document_of(some_state()), "format": 2, "tool": "9.1"}), NAME)
     assert str(caught.value).splitlines() == [
         "The state file is from a newer version of provisioner.",
         f"  {NAME}: format 2, written by provisioner 9.1; this one reads up to format 1.",
@@ -284,7 +286,7 @@ def test_wrong_shape_is_refused(path: tuple[str, ...], value: object, fault: str
 @pytest.mark.parametrize("name", ["lineage", "stack", "serial", "seq", "tasks", "open"])
 def test_missing_part_is_refused(name: str) -> None:
     """Nothing has a default: a part that is not there was lost."""
-    document = document_of(a_state("orders"))
+    document = document_of(some_state("orders"))
     del document[name]
     with pytest.raises(StateDamagedError, match=f"no '{name}'"):
         decode(sealed(document), NAME)
@@ -292,7 +294,7 @@ def test_missing_part_is_refused(name: str) -> None:
 
 def test_edited_file_is_refused_until_the_edit_is_accepted() -> None:
     """A change by hand is taken only when a person says so."""
-    edited = encode(a_state("orders"), "1.0").replace(b"id-orders", b"id-others")
+    edited = encode(some_state("orders"), "1.0").replace(b"id-orders", b"id-others")
     with pytest.raises(StateDamagedError, match="provisioner state accept"):
         decode(edited, NAME)
     state = decode(edited, NAME, accept_edits=True)
@@ -311,8 +313,8 @@ def test_accepting_edits_does_not_accept_a_wrong_shape() -> None:
 
 def test_task_is_put_into_and_taken_out_of_a_state() -> None:
     """Both give a new state and leave the old one as it was."""
-    state = a_state("orders")
-    more = with_task(state, Address("payments"), a_record("payments"))
+    state = some_state("orders")
+    more = with_task(state, Address("payments"), some_record("payments"))
     assert list(more.tasks) == ["orders", "payments"]
     assert without_task(more, Address("payments")) == state
     assert without_task(state, Address("payments")) == state

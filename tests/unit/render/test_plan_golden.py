@@ -1,12 +1,25 @@
-"""Plans that show every form a plan can take, one for each golden folder."""
+"""Plans that show every form a plan can take, each kept as text and as JSON to be reviewed like code."""
+
+import json
+import os
 
 from collections.abc import Callable
+from pathlib import Path
 
+import jsonschema
+import pytest
 from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt, columns
 
 from provisioner.core.address import Source
 from provisioner.core.plan import Plan
+from provisioner.core.plan_document import decode, encode, to_document
+from provisioner.core.plan_schema import plan_schema
 from provisioner.core.state import WriteKind
+from provisioner.render.plan_json import render_plan_json
+from provisioner.render.plan_text import render_plan
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+GOLDEN = REPOSITORY / "tests" / "golden" / "plan"
 
 _SQL = "select id,\n       amount,\n       created_at\nfrom orders\nwhere amount > 0\n  and paid\norder by id\nlimit 10"
 
@@ -44,7 +57,9 @@ def update_deep() -> Plan:
     reader = a_node("orders_mysql", "INPUT", "MYSQL", Id="1", Config={"Database": "shop", "Table": "orders"})
     reader["Config"] |= {"Query": _SQL, "password": "hunter2", "access_key": "old"}
     before = a_spec(Nodes=[reader, a_node("orders_lake", "OUTPUT", "DLC", Id="2", first=201)])
-    changed = a_node("orders_mysql", "INPUT", "MYSQL", Id="1", Config={"Database": "shop2", "Table": "orders"})
+    changed = a_node(
+        "orders_mysql", "INPUT", "MYSQL", Id="1", Config={"Database": "shop2", "Table": "orders"}
+    )
     changed["Config"] |= {"Query": _SQL.replace("amount > 0", "amount > 1"), "password": "correct horse"}
     changed["Schema"] = [*reversed(columns(2)), {"Id": "109", "Name": "note", "Type": "string"}]
     changed["Schema"][0]["Type"] = "int"
@@ -63,7 +78,9 @@ def same_change() -> Plan:
     old = [a_spec(name) for name in names]
     new = [a_spec(name, Config={"concurrency": 2, "checkpointInterval": 60}) for name in names[:-1]]
     new.append(a_spec(names[-1], Config={"concurrency": 3, "checkpointInterval": 60}))
-    made = [a_spec(f"fresh-{word}", Description=f"of fresh-{word}") for word in ("apples", "bread", "carrots")]
+    made = [
+        a_spec(f"fresh-{word}", Description=f"of fresh-{word}") for word in ("apples", "bread", "carrots")
+    ]
     return a_plan(*new, *made, state=a_state(*old))
 
 
@@ -86,7 +103,9 @@ def many_creates() -> Plan:
 
 def many_deletes() -> Plan:
     """Destroy of a large state."""
-    return a_plan(state=a_state(*(a_spec(f"task-{number:02d}", Nodes=None) for number in range(22))), destroy=True)
+    return a_plan(
+        state=a_state(*(a_spec(f"task-{number:02d}", Nodes=None) for number in range(22))), destroy=True
+    )
 
 
 def unsettled() -> Plan:
@@ -122,3 +141,59 @@ CASES: dict[str, Callable[[], Plan]] = {
         moved,
     )
 }
+
+
+def _kept(path: Path, text: str) -> None:
+    """Compare with the file; rewrite it if that was asked for."""
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_plan_reads_as_it_was_reviewed(name: str) -> None:
+    """The text, byte for byte."""
+    _kept(GOLDEN / name / "plan.txt", render_plan(CASES[name](), colour=False))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_document_is_as_it_was_reviewed(name: str) -> None:
+    """The JSON document, byte for byte."""
+    _kept(GOLDEN / name / "plan.json", render_plan_json(CASES[name]()))
+
+
+@pytest.mark.parametrize("name", ["each-action", "create-one"])
+def test_verbose_is_as_it_was_reviewed(name: str) -> None:
+    """Nothing cut, nothing counted that is new or goes."""
+    _kept(GOLDEN / name / "plan.verbose.txt", render_plan(CASES[name](), colour=False, verbose=True))
+
+
+def test_colour_is_as_it_was_reviewed() -> None:
+    """Terraform's colours."""
+    _kept(GOLDEN / "each-action" / "plan.colour.txt", render_plan(CASES["each-action"](), colour=True))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_document_is_what_its_schema_says(name: str) -> None:
+    """Every case validates."""
+    jsonschema.Draft202012Validator(plan_schema()).validate(to_document(CASES[name]()))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_saved_plan_reads_like_the_plan(name: str) -> None:
+    """Where it hides no secrets' names; the text is the same after saving and reading."""
+    plan = CASES[name]()
+    saved = decode(encode(plan), "tfplan")
+    for verbose in (False, True):
+        assert render_plan(saved, colour=False, verbose=verbose) == render_plan(
+            plan, colour=False, verbose=verbose
+        )
+
+
+def test_the_published_schema_is_current() -> None:
+    """``schemas/plan.schema.json`` comes from the code, and is a schema."""
+    schema = plan_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    _kept(REPOSITORY / "schemas" / "plan.schema.json", text)

@@ -1,0 +1,196 @@
+"""Connections that know whether anything was sent, and that cannot be held up for ever.
+
+Two questions decide what a failed exchange means, and the exceptions of the HTTP library answer
+neither reliably:
+
+* *Has a byte of the request left?* A TLS error can come from the handshake (no) or from reading the
+  answer (yes), and both arrive as the same class. So the connection itself notes the moment before it
+  hands the first byte of the request to the socket; opening the connection, the CONNECT to a proxy
+  and the TLS handshake come before that moment.
+* *Is the time up?* The library's read timeout starts anew with every byte, so a server that sends one
+  byte a minute would never be left. Here every wait on the socket, for headers and body alike, is
+  given at most what is left of the exchange's deadline.
+
+Rule: nothing here decides what a failure means; ``transport`` does.
+"""
+
+import http.client
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+_SLICE_BYTES = 16 * 1024
+"""One TLS record: a send of more would wait once for each."""
+
+
+class Watch:
+    """What is observed of one exchange; belongs to one thread."""
+
+    def __init__(self, *, deadline: float, wait_seconds: float, monotonic: Callable[[], float]) -> None:
+        self.has_sent = False
+        """Whether a byte of the request may have left."""
+
+        self.is_connecting = False
+        self._deadline = deadline
+        self._wait_seconds = wait_seconds
+        self._monotonic = monotonic
+
+    def patience(self) -> float:
+        """Seconds that the next wait on the socket may last; always more than 0.
+
+        Raises:
+            TimeoutError: the exchange's time is up.
+        """
+        left = self._deadline - self._monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline of the exchange has passed")
+        return min(left, self._wait_seconds)
+
+
+class _Thread(threading.local):
+    watch: Watch
+
+
+_THREAD = _Thread()
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """For the time of a ``with``: exchanges of this thread are observed by ``watch``."""
+    _THREAD.watch = watch
+    try:
+        yield
+    finally:
+        del _THREAD.watch
+
+
+class _PatientFile(io.RawIOBase):
+    """The reading side of a socket; every wait is bounded by the exchange's deadline."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        # The socket's own file, because it keeps the socket open until it is closed itself.
+        self._file = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401  # declared so by the base class
+        """See ``io.RawIOBase``.
+
+        Raises:
+            TimeoutError: nothing came in time.
+        """
+        self._sock.settimeout(_THREAD.watch.patience())
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        """Close the file, and the socket if its connection was closed before."""
+        self._file.close()
+        super().close()
+
+
+class _PatientSocket:
+    """What ``http.client`` needs of a socket to read an answer."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_PatientFile(self._sock), buffer_size=64 * 1024)
+
+
+class _PatientResponse(http.client.HTTPResponse):
+    """An answer that is read through a ``_PatientFile``: status line, headers and body."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # passed on
+        super().__init__(_PatientSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # only makefile is used
+
+
+class _WatchedHTTP(HTTPConnection):
+    """A plain connection; notes when the request begins to leave."""
+
+    response_class = _PatientResponse
+
+    def connect(self) -> None:
+        """Open the connection; nothing that is sent meanwhile belongs to the request."""
+        _THREAD.watch.is_connecting = True
+        try:
+            super().connect()
+        finally:
+            _THREAD.watch.is_connecting = False
+
+    def send(self, data: Any) -> None:  # noqa: ANN401  # declared so by the base class
+        """Send, in slices that each wait no longer than the deadline."""
+        if self.sock is None:
+            self.connect()
+        for piece in _pieces(self, data):
+            super().send(piece)
+
+
+class _WatchedHTTPS(HTTPSConnection):
+    """A TLS connection; notes when the request begins to leave."""
+
+    response_class = _PatientResponse
+
+    def connect(self) -> None:
+        """See ``_WatchedHTTP.connect``."""
+        _THREAD.watch.is_connecting = True
+        try:
+            super().connect()
+        finally:
+            _THREAD.watch.is_connecting = False
+
+    def send(self, data: Any) -> None:  # noqa: ANN401  # declared so by the base class
+        """See ``_WatchedHTTP.send``; the pool has connected before it sends over TLS."""
+        for piece in _pieces(self, data):
+            super().send(piece)
+
+
+def _pieces(connection: HTTPConnection, data: bytes) -> Iterator[memoryview]:
+    """The data in slices; before each, the socket is told how long it may take."""
+    watch, view = _THREAD.watch, memoryview(data)
+    for start in range(0, len(view), _SLICE_BYTES):
+        connection.sock.settimeout(watch.patience())
+        if not watch.is_connecting:
+            # Before the bytes are handed over, not after: a failure in between is a doubt.
+            watch.has_sent = True
+        yield view[start : start + _SLICE_BYTES]
+
+
+class _WatchedHTTPPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedHTTP
+
+
+class _WatchedHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPS
+
+
+class WatchedAdapter(HTTPAdapter):
+    """The library's connection pools, made of watched connections. Repeats and redirects nothing."""
+
+    def __init__(self, *, pool_size: int) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=pool_size, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # passed on
+        """See ``HTTPAdapter``."""
+        super().init_poolmanager(*args, **kwargs)
+        _watch_pools_of(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401  # declared so by the base class
+        """See ``HTTPAdapter``."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        _watch_pools_of(manager)
+        return manager
+
+
+def _watch_pools_of(manager: Any) -> None:  # noqa: ANN401  # the library gives its managers no common type
+    manager.pool_classes_by_scheme = {"http": _WatchedHTTPPool, "https": _WatchedHTTPSPool}

@@ -1,0 +1,270 @@
+"""The process dies at its n-th effect, for every n; then it is started again, until all is done.
+
+An effect is an operation of the disk or a send. It dies before the effect, in the middle of a
+write, or right after the effect, before anything else could happen. Applier, Settler and
+LocalBackend are the real ones; so is the disk.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pytest
+from fakes import (
+    LOST_AFTER,
+    LOST_BEFORE,
+    OK,
+    ORIGIN,
+    STACK,
+    WINDOW_SECONDS,
+    FakeClock,
+    FakeTaskApi,
+    Fate,
+    ListReporter,
+    SyncWorkers,
+    Trouble,
+    WatchedDisk,
+    When,
+    desired_of,
+    late,
+    spec_of,
+)
+
+from provisioner.core.calls import Reply, SignedWrite
+from provisioner.core.manifest import TaskSpec
+from provisioner.core.marker import find_marker
+from provisioner.core.plan import Action, make_plan
+from provisioner.core.state import State
+from provisioner.engine.apply import Applier
+from provisioner.engine.settle import Settler, to_adopt
+from provisioner.engine.steps import Context
+from provisioner.store.backend import Holder, LocalBackend
+
+HOLDER = Holder(pid=7, host="here", command="provisioner apply", since="2030-01-01T00:00:00Z")
+
+BEFORE = (spec_of("gone"), spec_of("kept"), spec_of("moved"))
+AFTER = (
+    *(spec_of(f"new-{number}") for number in range(3)),
+    spec_of("kept", {"Config": {"parallelism": "2"}}),
+    spec_of("moved"),
+)
+"""Three creates, an update, a delete; one stays as it is."""
+
+REPLACED = (*AFTER[:4], spec_of("moved", {"TaskType": 202}))
+"""The same, and a replace."""
+
+
+class Crash(BaseException):
+    """The process is dead: nothing may catch this and go on."""
+
+
+class MortalApi(FakeTaskApi):
+    """A service whose client may die at a send."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.trouble = Trouble(0, Crash)
+
+    def send(self, signed: SignedWrite) -> Reply:
+        """See ``TaskApi.send``."""
+        reply: Reply = self.trouble("send", lambda: FakeTaskApi.send(self, signed))
+        return reply
+
+
+class Machine:
+    """What outlives a process: the disk, the service, the time."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.clock = FakeClock()
+        self.api = MortalApi(self.clock)
+        self._ids = (f"{number:016x}" for number in count(1))
+
+    def apply(self, specs: Iterable[TaskSpec], trouble: Trouble) -> bool:
+        """One process from its start to its end. Returns whether it lived to see it."""
+        self.api.trouble = trouble
+        disk = WatchedDisk(trouble)
+        try:
+            self._apply({spec.address: spec for spec in specs}, disk)
+        except Crash:
+            return False
+        finally:
+            disk.release()
+        return True
+
+    def apply_undisturbed(self, specs: Iterable[TaskSpec]) -> None:
+        """One process that meets no trouble, after all windows have passed."""
+        self.wait()
+        assert self.apply(specs, Trouble(0, Crash))
+
+    def wait(self) -> None:
+        """Until nothing can take effect any more."""
+        self.clock.sleep(WINDOW_SECONDS + 1)
+        self.api.server_clock.sleep(WINDOW_SECONDS + 1)
+
+    def state(self) -> State:
+        """What is on the disk."""
+        return LocalBackend(self.path, stack=STACK, tool_version="1").load()
+
+    def _apply(self, desired: dict[str, TaskSpec], disk: WatchedDisk) -> None:
+        """In the order in which the apply command does it."""
+        backend = LocalBackend(self.path, stack=STACK, tool_version="1", disk=disk)
+
+        def ready() -> None:
+            backend.begin(endpoint="test", new_lineage=lambda: "1ea6e", reserve_bytes=10_000)
+
+        wanted = desired_of(desired.values())
+        with backend.locked(HOLDER):
+            backend.load()
+            settler = Settler(
+                api=self.api,
+                backend=backend,
+                clock=self.clock,
+                stack=STACK,
+                use_marker=True,
+                window_seconds=WINDOW_SECONDS,
+                ready=ready,
+            )
+            assert settler.settle().conflicts == []
+            plan = make_plan(wanted, backend.state, ORIGIN)
+            creates = {change.address for change in plan.changes if change.action is Action.CREATE}
+            adopted = settler.adopt(
+                spec for spec in to_adopt(wanted, backend.state) if spec.address in creates
+            )
+            assert adopted.conflicts == []
+            blocked = {attempt.address for attempt in backend.attempts()}
+            plan = make_plan(wanted, backend.state, ORIGIN)
+            ready()
+            self._applier(backend).carry_out(
+                change for change in plan.changes if change.address not in blocked
+            )
+            backend.commit()
+
+    def _applier(self, backend: LocalBackend) -> Applier:
+        context = Context(
+            api=self.api,
+            stack=STACK,
+            new_id=lambda: next(self._ids),
+            use_marker=True,
+            record_of=backend.record_of,
+        )
+        return Applier(
+            context,
+            backend=backend,
+            workers=SyncWorkers(self.clock, lambda pending: pending - 1),
+            clock=self.clock,
+            reporter=ListReporter(),
+            parallelism=2,
+            should_stop=lambda: False,
+        )
+
+
+def ensure_promises_kept(machine: Machine) -> None:
+    """What holds at every moment, whatever has happened."""
+    state, api = machine.state(), machine.api
+    marked = [find_marker(str(task.body["Description"])) for task in api.tasks.values()]
+    digests = [marker.address_digest for marker in marked if marker]
+    assert len(digests) == len(set(digests)) == len(api.tasks), "an address has two tasks"
+    ids = [record.task_id for record in state.tasks.values()]
+    assert set(ids) <= api.ever, "the state has an id that never existed"
+    assert len(ids) == len(set(ids))
+
+
+def ensure_all_done(machine: Machine, specs: Iterable[TaskSpec]) -> None:
+    """What holds at the end."""
+    ensure_promises_kept(machine)
+    state, api = machine.state(), machine.api
+    wanted = desired_of(specs)
+    assert {record.task_id for record in state.tasks.values()} == set(api.tasks), "a task is not recorded"
+    assert state.tasks.keys() == wanted.keys()
+    for address, record in state.tasks.items():
+        body = api.tasks[record.task_id].body
+        assert {**body, "Description": ""} == {**wanted[address].body, "Description": ""}
+    assert make_plan(wanted, state, ORIGIN).is_empty, "the second plan is not empty"
+
+
+@pytest.fixture(autouse=True)
+def _no_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process dies, the machine does not: syncing would only cost time."""
+    monkeypatch.setattr(os, "fsync", lambda _handle: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _handle: None)
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Machine]:
+    """One new machine after the other."""
+    return (Machine(str(tmp_path / f"{number}.state.json")) for number in count())
+
+
+def _prepared(machine: Machine) -> Machine:
+    machine.apply_undisturbed(BEFORE)
+    ensure_all_done(machine, BEFORE)
+    return machine
+
+
+@pytest.mark.parametrize("when", When, ids=[when.name.lower() for when in When])
+@pytest.mark.parametrize("specs", [AFTER, REPLACED], ids=["changes", "changes and a replace"])
+@pytest.mark.parametrize(
+    "fates",
+    [
+        pytest.param((), id="good network"),
+        pytest.param((LOST_AFTER,), id="an answer is lost"),
+        pytest.param((OK, LOST_BEFORE), id="a request is lost"),
+        pytest.param((OK, OK, late(100)), id="a request is late"),
+    ],
+)
+def test_a_run_that_dies_at_any_effect_is_finished_by_the_next_ones(
+    when: When, specs: tuple[TaskSpec, ...], fates: tuple[Fate, ...], machines: Iterator[Machine]
+) -> None:
+    """No address has two tasks, every task is recorded, and what was asked for is there."""
+    for at in count(1):
+        machine = _prepared(next(machines))
+        machine.api.fates.extend(fates)
+        trouble = Trouble(at, Crash, when, for_ever=True)
+        lived = machine.apply(specs, trouble)
+        machine.api.fates.clear()
+        ensure_promises_kept(machine)
+        for _ in range(2):
+            machine.apply_undisturbed(specs)
+        ensure_all_done(machine, specs)
+        if lived:
+            assert not trouble.has_struck
+            print(f"{at - 1} crash points")
+            break
+
+
+@pytest.mark.parametrize("when", When, ids=[when.name.lower() for when in When])
+def test_a_first_run_that_dies_at_any_effect_is_finished_by_the_next_ones(
+    when: When, machines: Iterator[Machine]
+) -> None:
+    """There is neither state nor journal yet."""
+    for at in count(1):
+        machine = next(machines)
+        lived = machine.apply(BEFORE, Trouble(at, Crash, when, for_ever=True))
+        ensure_promises_kept(machine)
+        machine.apply_undisturbed(BEFORE)
+        ensure_all_done(machine, BEFORE)
+        if lived:
+            print(f"{at - 1} crash points")
+            break
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_runs_that_die_again_and_again_come_to_an_end(seed: int, machines: Iterator[Machine]) -> None:
+    """Five deaths in a row at random effects, on a network that loses and delays."""
+    chance = Random(seed)
+    machine = _prepared(next(machines))
+    for _ in range(5):
+        machine.api.fates.extend(chance.choices([OK, LOST_BEFORE, LOST_AFTER, late(200)], k=6))
+        machine.apply(
+            REPLACED, Trouble(chance.randint(1, 60), Crash, chance.choice(list(When)), for_ever=True)
+        )
+        machine.api.fates.clear()
+        ensure_promises_kept(machine)
+        if chance.random() < 0.5:
+            machine.wait()
+    for _ in range(2):
+        machine.apply_undisturbed(REPLACED)
+    ensure_all_done(machine, REPLACED)

@@ -1,0 +1,94 @@
+"""The table of outcomes, complete: every kind of call against everything that can happen."""
+
+import pytest
+
+from provisioner.cloud.outcome import (
+    Answered,
+    Failed,
+    Happened,
+    Kind,
+    Lost,
+    NotSent,
+    Unusable,
+    family,
+    is_not_found,
+    is_rate_limit,
+    verdict_of,
+)
+
+DOUBT = " unknown" * 3
+ANSWERED: Happened = Answered(response={})
+
+# What happened, then the verdict for a read, a create, a modify and a delete.
+EVENTS: list[tuple[str, Happened, str]] = [
+    ("answered", ANSWERED, "answered answered answered answered"),
+    ("not sent", NotSent(reason="refused"), "repeat repeat repeat repeat"),
+    ("never to be sent", NotSent(reason="certificate", is_passing=False), "refused repeat repeat repeat"),
+    ("timeout", Lost(code="Timeout", reason=""), "repeat unknown unknown unknown"),
+    ("connection lost", Lost(code="ConnectionLost", reason=""), "repeat unknown unknown unknown"),
+    ("not JSON", Unusable(code="NotJSON", reason=""), "refused unknown unknown unknown"),
+    ("no Response", Unusable(code="NoResponse", reason=""), "refused unknown unknown unknown"),
+    ("too large", Unusable(code="TooLarge", reason=""), "refused unknown unknown unknown"),
+    *(
+        (
+            f"HTTP {status}",
+            Unusable(code=f"HTTP {status}", reason="", status=status),
+            f"{read} " + "unknown " * 3,
+        )
+        for status, read in [
+            *((status, "refused") for status in (204, 301, 302, 307, 400, 403, 404, 413)),
+            *((status, "repeat") for status in (408, 429, 500, 502, 503, 504)),
+        ]
+    ),
+]
+
+# Refused before effect, exactly as the create protocol lists them.
+BEFORE_EFFECT = (
+    "AuthFailure AuthFailure.SignatureFailure AuthFailure.SecretIdNotFound AuthFailure.UnauthorizedOperation "
+    "UnauthorizedOperation UnauthorizedOperation.UserNotInProject MissingParameter UnknownParameter "
+    "InvalidParameter InvalidParameter.WorkspaceNotExist InvalidParameterValue InvalidParameterValue.X "
+    "UnsupportedOperation OperationDenied OperationDenied.X LimitExceeded"
+)
+FOR_PACE = (
+    "RequestLimitExceeded RequestLimitExceeded.UinLimitExceeded RequestLimitExceeded.IPLimitExceeded "
+    "RequestLimitExceeded.GlobalRegionUinLimitExceeded"
+)
+PASSING = (
+    "InternalError InternalError.CallSchedulerApiError ServiceUnavailable FailedOperation "
+    "FailedOperation.X ResourceUnavailable ResourceInUse"
+)
+# In doubt, whatever they sound like.
+OTHERS = (
+    "ResourceInsufficient ResourcesSoldOut ResponseSizeLimitExceeded RequestSizeLimitExceeded InvalidRequest "
+    "InvalidAction UnsupportedRegion ActionOffline NoSuchVersion IpInBlacklist DryRunOperation Whatever "
+    "authfailure AuthFailureX .AuthFailure X.AuthFailure"
+)
+CODES = [
+    *((code, "refused refused refused refused") for code in BEFORE_EFFECT.split()),
+    *((code, "repeat repeat repeat repeat") for code in FOR_PACE.split()),
+    *((code, "repeat unknown unknown unknown") for code in PASSING.split()),
+    *((code, "refused unknown unknown unknown") for code in OTHERS.split()),
+    ("AuthFailure.SignatureExpire", "repeat repeat repeat repeat"),
+    ("AuthFailure.TokenFailure", "repeat repeat repeat repeat"),
+    ("ResourceNotFound", "answered refused refused answered"),
+    ("ResourceNotFound.X", "answered refused refused answered"),
+    ("RequestLimitExceeded (4400)", "refused unknown unknown unknown"),
+]
+TABLE = EVENTS + [(code, Failed(code=code, message=""), row) for code, row in CODES]
+
+
+@pytest.mark.parametrize(("happened", "row"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_table(happened: Happened, row: str) -> None:
+    assert [verdict_of(kind, happened) for kind in Kind] == row.split()
+
+
+def test_a_code_falls_back_to_the_part_before_the_first_dot() -> None:
+    assert family("A.B.C") == "A"
+    assert family("A") == "A"
+
+
+def test_only_an_error_of_the_service_is_not_found_or_for_pace() -> None:
+    assert is_not_found(Failed(code="ResourceNotFound.X", message=""))
+    assert not is_not_found(NotSent(reason="ResourceNotFound"))
+    assert is_rate_limit(Failed(code="RequestLimitExceeded.IPLimitExceeded", message=""))
+    assert not is_rate_limit(ANSWERED)
