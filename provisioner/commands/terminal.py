@@ -138,7 +138,7 @@ class ApplyReporter:
 
     def failed(self, address: Address, verb: str, detail: str) -> None:
         """See ``engine.Reporter``."""
-        self._terminal.say(f"{address}: {verb} failed: {printable(detail)}")
+        self._terminal.say(f"{address}: {verb}... {printable(detail)}")
         self._advance()
 
     def note(self, text: str) -> None:

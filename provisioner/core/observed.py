@@ -83,9 +83,13 @@ def _objects(
     """Items are matched by key, else by position; items that only the service has do not matter."""
     by_key = {_key(item, rule, {}): item for item in theirs}
     for index, item in enumerate(ours):
-        key = _key(item, rule, numbers)
-        place = (*path, ItemKey(" → ".join(_key(item, rule, {})) if any(key) else str(index)))
-        match = by_key.get(key) if any(key) else (theirs[index] if index < len(theirs) else None)
+        own, theirs_key = _key(item, rule, {}), _key(item, rule, numbers)
+        place = (*path, ItemKey(" → ".join(own) if any(own) else str(index)))
+        if any(own):
+            # A service that renumbers nodes may leave the mappings as they were written.
+            match = by_key.get(theirs_key) or by_key.get(own)
+        else:
+            match = theirs[index] if index < len(theirs) else None
         if match is None:
             lost.append(FieldChange(path=place, before=None, after=item))
         else:

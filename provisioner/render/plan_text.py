@@ -221,6 +221,9 @@ def _block(pen: Pen, group: Group) -> Iterator[str]:
     yield pen.line(0, symbol, f"{TYPE} {quoted(change.address)} {{")
     if change.action is Action.DELETE:
         yield from _deleted(pen, change)
+    elif change.action is Action.UPDATE and _is_whole(change):
+        yield from pair_lines(pen, "", head, 1)
+        yield from body_lines(pen, symbol, shown_body(change.after) or {})
     elif _is_whole(change):
         yield from body_lines(
             pen, symbol, shown_body(change.after) or {}, _head(change, alone=len(group) == 1)
