@@ -79,7 +79,8 @@ class Terminal:
             line = sys.stdin.readline() if sys.stdin else ""
         except (OSError, UnicodeDecodeError):
             line = ""
-        if not line.endswith("\n"):
+        if not line.endswith("\n") or not _is_terminal(sys.stdin):
+            # Nobody's return key ended the prompt's line.
             self.say("")
         return line.strip()
 

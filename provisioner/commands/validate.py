@@ -22,8 +22,8 @@ def validate(terminal: Terminal, options: Options, *, as_json: bool) -> int:
         raise ManifestError(problem_text(manifests.problems))
     for warning in manifests.warnings:
         terminal.say(str(warning))
-    count = len(manifests.desired)
-    terminal.result(f"Success! {count} task{'' if count == 1 else 's'} in {manifests.files} files.")
+    tasks, files = _count(len(manifests.desired), "task"), _count(manifests.files, "file")
+    terminal.result(f"Success! {tasks} in {files}.")
     return 0
 
 
@@ -46,3 +46,7 @@ def _document(problems: tuple[Problem, ...], tasks: int) -> dict[str, object]:
             for problem in problems
         ],
     }
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
