@@ -8,12 +8,15 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import count
+from random import Random
 from typing import Any, Protocol
 
-from provisioner.core.address import Address, JSONObject, Source, TaskId
+from builders import STACK, a_spec
+from provisioner.core.address import Address, JSONObject, TaskId
 from provisioner.core.calls import (
     OFFLINE,
     REAL_TIME,
@@ -30,7 +33,7 @@ from provisioner.core.calls import (
     Write,
 )
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, Rejected
-from provisioner.core.manifest import TaskSpec, spec_digest
+from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Change, Origin, Plan, make_plan
 from provisioner.core.state import Attempt, State, TaskRecord
 from provisioner.core.times import utc_text
@@ -437,37 +440,22 @@ def _told(entry: Entry) -> str:
 # ── what is asked for ───────────────────────────────────────────────────────
 
 
-STACK = "5ac4" * 4
-
-
 def spec_of(
     name: str,
     info: JSONObject | None = None,
     *,
     project_id: str = "p1",
     prevent_destroy: bool = False,
-    ignore_changes: tuple[str, ...] = (),
 ) -> TaskSpec:
-    """A task as asked for, valid by default; ``info`` is merged over its TaskInfo."""
-    body: Mapping[str, object] = {
+    """A small task as asked for; ``info`` is put over its TaskInfo."""
+    body: JSONObject = {
         "TaskName": name,
         "TaskType": REAL_TIME,
         "Description": f"about {name}",
         "Config": {"parallelism": "1"},
         **(info or {}),
     }
-    kept: JSONObject = {key: value for key, value in body.items() if value is not None}  # type: ignore[misc]
-    return TaskSpec(
-        address=Address(name),
-        source=Source("manifests/tasks.yaml", 1, 1),
-        project_id=project_id,
-        task_type=OFFLINE if kept.get("TaskType") == OFFLINE else REAL_TIME,
-        body=kept,
-        create_body=kept,
-        digest=spec_digest(project_id, kept),
-        prevent_destroy=prevent_destroy,
-        ignore_changes=ignore_changes,
-    )
+    return a_spec(name, body, project_id=project_id, prevent_destroy=prevent_destroy)
 
 
 def desired_of(specs: Iterable[TaskSpec]) -> dict[Address, TaskSpec]:
@@ -571,73 +559,74 @@ class Around(Protocol):
 
 
 class WatchedDisk(Disk):
-    """The real disk; every operation goes through ``around``. Knows which handles are open."""
+    """A disk whose every operation goes through ``around``. Knows which handles are open."""
 
-    def __init__(self, around: Around) -> None:
+    def __init__(self, around: Around, disk: Disk | None = None) -> None:
         self._around = around
+        self._disk = disk or Disk()
         self._handles: set[int] = set()
 
     def release(self) -> None:
         """Close what is still open, as the end of a process would."""
         for handle in self._handles:
-            os.close(handle)
+            self._disk.close(handle)
         self._handles.clear()
 
     def read(self, path: str) -> bytes | None:
         """See ``Disk.read``."""
-        found: bytes | None = self._do("read", lambda: Disk.read(self, path))
+        found: bytes | None = self._do("read", lambda: self._disk.read(path))
         return found
 
     def create(self, path: str) -> int:
         """See ``Disk.create``."""
-        return self._opened("create", lambda: Disk.create(self, path))
+        return self._opened("create", lambda: self._disk.create(path))
 
     def open(self, path: str) -> int:
         """See ``Disk.open``."""
-        return self._opened("open", lambda: Disk.open(self, path))
+        return self._opened("open", lambda: self._disk.open(path))
 
     def write(self, handle: int, offset: int, data: bytes) -> None:
         """See ``Disk.write``; half of it is the first half of the bytes."""
         self._around(
             "write",
-            lambda: Disk.write(self, handle, offset, data),
-            lambda: Disk.write(self, handle, offset, data[: len(data) // 2]),
+            lambda: self._disk.write(handle, offset, data),
+            lambda: self._disk.write(handle, offset, data[: len(data) // 2]),
         )
 
     def reserve(self, handle: int, offset: int, length: int) -> None:
         """See ``Disk.reserve``."""
-        self._do("reserve", lambda: Disk.reserve(self, handle, offset, length))
+        self._do("reserve", lambda: self._disk.reserve(handle, offset, length))
 
     def truncate(self, handle: int, length: int) -> None:
         """See ``Disk.truncate``."""
-        self._do("truncate", lambda: Disk.truncate(self, handle, length))
+        self._do("truncate", lambda: self._disk.truncate(handle, length))
 
     def sync(self, handle: int) -> None:
         """See ``Disk.sync``."""
-        self._do("sync", lambda: Disk.sync(self, handle))
+        self._do("sync", lambda: self._disk.sync(handle))
 
     def sync_data(self, handle: int) -> None:
         """See ``Disk.sync_data``."""
-        self._do("sync_data", lambda: Disk.sync_data(self, handle))
+        self._do("sync_data", lambda: self._disk.sync_data(handle))
 
     def sync_folder(self, path: str) -> None:
         """See ``Disk.sync_folder``."""
-        self._do("sync_folder", lambda: Disk.sync_folder(self, path))
+        self._do("sync_folder", lambda: self._disk.sync_folder(path))
 
     def rename(self, old: str, new: str) -> None:
         """See ``Disk.rename``."""
-        self._do("rename", lambda: Disk.rename(self, old, new))
+        self._do("rename", lambda: self._disk.rename(old, new))
 
     def remove(self, path: str) -> None:
         """See ``Disk.remove``."""
-        self._do("remove", lambda: Disk.remove(self, path))
+        self._do("remove", lambda: self._disk.remove(path))
 
     def close(self, handle: int) -> None:
         """See ``Disk.close``."""
 
         def act() -> None:
             self._handles.discard(handle)
-            Disk.close(self, handle)
+            self._disk.close(handle)
 
         self._do("close", act)
 
@@ -645,7 +634,7 @@ class WatchedDisk(Disk):
         """See ``Disk.lock``."""
 
         def act() -> int | None:
-            handle = Disk.lock(self, path)
+            handle = self._disk.lock(path)
             if handle is not None:
                 self._handles.add(handle)
             return handle
@@ -655,7 +644,7 @@ class WatchedDisk(Disk):
 
     def make_folder(self, path: str) -> None:
         """See ``Disk.make_folder``."""
-        self._do("make_folder", lambda: Disk.make_folder(self, path))
+        self._do("make_folder", lambda: self._disk.make_folder(path))
 
     def _do(self, name: str, act: Callable[[], Any]) -> Any:
         return self._around(name, act, lambda: None)
@@ -668,6 +657,124 @@ class WatchedDisk(Disk):
 
         handle: int = self._do(name, noted)
         return handle
+
+
+@dataclass(eq=False)
+class _Inode:
+    """A file without its name."""
+
+    now: bytes = b""
+    durable: bytes = b""
+
+
+class MemoryDisk(Disk):
+    """A disk in memory whose power can be cut: what was not synced may then be gone, or half there."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, _Inode] = {}
+        self._durable_names: dict[str, _Inode] = {}
+        self._handles: dict[int, _Inode] = {}
+        self._locked: set[int] = set()
+        self._numbers = count(1000)
+
+    def cut_power(self, chance: Random | None = None) -> None:
+        """Keep what is durable; of the rest nothing, or by ``chance`` some."""
+        self._handles.clear()
+        self._locked.clear()
+        for path in {*self._names, *self._durable_names}:
+            kept = self._names if chance and chance.random() < 0.5 else self._durable_names
+            inode = kept.get(path)
+            self._durable_names.pop(path, None)
+            if inode is not None:
+                self._durable_names[path] = inode
+        self._names = dict(self._durable_names)
+        for inode in self._names.values():
+            inode.durable = inode.now = _after_power_cut(inode, chance)
+
+    def read(self, path: str) -> bytes | None:
+        """See ``Disk.read``."""
+        inode = self._names.get(path)
+        return None if inode is None else inode.now
+
+    def create(self, path: str) -> int:
+        """See ``Disk.create``."""
+        self._names[path] = _Inode()
+        return self.open(path)
+
+    def open(self, path: str) -> int:
+        """See ``Disk.open``."""
+        handle = next(self._numbers)
+        self._handles[handle] = self._names[path]
+        return handle
+
+    def write(self, handle: int, offset: int, data: bytes) -> None:
+        """See ``Disk.write``."""
+        inode = self._handles[handle]
+        inode.now = inode.now[:offset].ljust(offset, b"\0") + data + inode.now[offset + len(data) :]
+
+    def reserve(self, handle: int, offset: int, length: int) -> None:
+        """See ``Disk.reserve``."""
+        inode = self._handles[handle]
+        inode.now = inode.now.ljust(offset + length, b"\0")
+
+    def truncate(self, handle: int, length: int) -> None:
+        """See ``Disk.truncate``."""
+        inode = self._handles[handle]
+        inode.now = inode.now[:length]
+
+    def sync(self, handle: int) -> None:
+        """See ``Disk.sync``."""
+        inode = self._handles[handle]
+        inode.durable = inode.now
+
+    def sync_data(self, handle: int) -> None:
+        """See ``Disk.sync_data``."""
+        self.sync(handle)
+
+    def sync_folder(self, path: str) -> None:
+        """See ``Disk.sync_folder``."""
+        folder = os.path.dirname(path)
+        for name in {*self._names, *self._durable_names}:
+            if os.path.dirname(name) == folder:
+                self._durable_names.pop(name, None)
+        self._durable_names.update(
+            (name, inode) for name, inode in self._names.items() if os.path.dirname(name) == folder
+        )
+
+    def rename(self, old: str, new: str) -> None:
+        """See ``Disk.rename``."""
+        self._names[new] = self._names.pop(old)
+
+    def remove(self, path: str) -> None:
+        """See ``Disk.remove``."""
+        self._names.pop(path, None)
+
+    def close(self, handle: int) -> None:
+        """See ``Disk.close``."""
+        inode = self._handles.pop(handle)
+        self._locked.discard(id(inode))
+
+    def lock(self, path: str) -> int | None:
+        """See ``Disk.lock``."""
+        inode = self._names.setdefault(path, _Inode())
+        if id(inode) in self._locked:
+            return None
+        self._locked.add(id(inode))
+        return self.open(path)
+
+    def make_folder(self, path: str) -> None:
+        """See ``Disk.make_folder``; there are no folders here."""
+
+
+def _after_power_cut(inode: _Inode, chance: Random | None) -> bytes:
+    """Old bytes, new ones, or new ones up to some byte and old ones or holes after it."""
+    if chance is None:
+        return inode.durable
+    cut = chance.choice([0, len(inode.now), chance.randint(0, len(inode.now))])
+    rest = inode.durable[cut:]
+    if chance.random() < 0.5 and cut < len(inode.now):
+        rest = rest.ljust(len(inode.now) - cut, b"\0")
+    return inode.now[:cut] + rest
 
 
 class When(StrEnum):

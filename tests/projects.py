@@ -54,6 +54,11 @@ class Project:
         }
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment for a process that is killed or cannot write: it must not measure coverage."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 def task_manifest(name: str, *, task_type: int = 201, description: str = "x") -> str:
     """A small valid manifest."""
     return (

@@ -8,6 +8,7 @@ imported here only and only then; over a whole body it costs 5 to 20 ms and does
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from provisioner.core.address import JSONObject, JSONValue
@@ -54,7 +55,13 @@ def is_sensitive(path: Path) -> bool:
     The API has no field for a secret, but a setting may be given any name. A list item is no
     secret for being called ``payment_tokens``; the settings in it are looked at one by one.
     """
-    return bool(path) and not isinstance(path[-1], ItemKey) and _SECRET.search(path[-1]) is not None
+    return bool(path) and not isinstance(path[-1], ItemKey) and names_a_secret(path[-1])
+
+
+@lru_cache(maxsize=4096)
+def names_a_secret(name: str) -> bool:
+    """Whether a field or setting of this name holds a secret. Names repeat; values do not come here."""
+    return _SECRET.search(name) is not None
 
 
 def path_label(path: Path) -> str:

@@ -47,8 +47,12 @@ def _object(
 ) -> None:
     rules = OBJECTS[name]
     for key, value in written.items():
-        rule = rules[key]
-        if rule.role in _LOOKED_AT:
+        rule = rules.get(key)
+        if rule is None:
+            # A name the table does not know can only come from an older or newer version's state.
+            if value != observed.get(key):
+                lost.append(FieldChange(path=(*path, key), before=observed.get(key), after=value))
+        elif rule.role in _LOOKED_AT:
             _field(value, observed.get(key), rule, (*path, key), numbers, lost)
 
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, JSONObject, JSONValue, Source, TaskId
-from provisioner.core.diff import FieldChange, ItemKey, is_sensitive, path_label
+from provisioner.core.diff import FieldChange, ItemKey, names_a_secret, path_label
 from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettled
 from provisioner.core.state import WriteKind
-from provisioner.core.text import printable
+from provisioner.core.text import printable, printable_lines
 from provisioner.errors import UsageError
 
 FORMAT_VERSION = "1.0"
@@ -68,8 +68,9 @@ def encode(plan: Plan) -> bytes:
     The text may go to a terminal: what a terminal would obey is written as a JSON escape.
     """
     text = json.dumps(to_document(plan), indent=2, ensure_ascii=False)
-    lines = (line if printable(line) == line else _escaped(line) for line in text.split("\n"))
-    return ("\n".join(lines) + "\n").encode()
+    if printable_lines(text) != text:
+        text = "\n".join(line if printable(line) == line else _escaped(line) for line in text.split("\n"))
+    return f"{text}\n".encode()
 
 
 def _escaped(line: str) -> str:
@@ -116,17 +117,18 @@ def _without_places(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def shown_body(body: JSONObject | None) -> JSONObject | None:
     """A body with every secret replaced, at whatever depth."""
-    return None if body is None else cast("JSONObject", _masked(body, ()))
+    return None if body is None else cast("JSONObject", _masked(body))
 
 
-def _masked(value: JSONValue, path: tuple[str, ...]) -> JSONValue:
-    if is_sensitive(path):
-        return None if value is None else HIDDEN
+def _masked(value: JSONValue) -> JSONValue:
+    if isinstance(value, str):
+        return value
     if isinstance(value, Mapping):
-        return {key: _masked(item, (*path, key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_masked(item, path) for item in value]
-    return value
+        return {
+            key: HIDDEN if item is not None and names_a_secret(key) else _masked(item)
+            for key, item in value.items()
+        }
+    return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -159,8 +161,8 @@ def _field(field: FieldChange) -> dict[str, Any]:
         "path": list(field.path),
         "item_keys": [index for index, part in enumerate(field.path) if isinstance(part, ItemKey)],
         "label": path_label(field.path),
-        "before": _masked(before, ()),
-        "after": _masked(after, ()),
+        "before": _masked(before),
+        "after": _masked(after),
         "sensitive": field.sensitive,
         "effect": f"{_REPLACES}{field.replaces}" if field.replaces else _IN_PLACE,
     }

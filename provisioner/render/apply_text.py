@@ -90,7 +90,7 @@ def render_summary(
     destroy: bool = False,
     colour: bool = False,
 ) -> str:
-    """How it ended, ending with a newline.
+    """How it ended, set off by an empty line from what came before, ending with a newline.
 
     Args:
         tally: what was done.
@@ -102,7 +102,7 @@ def render_summary(
     """
     paint = Paint(colour)
     if not failures and not not_attempted:
-        return f"{paint.good(summary(tally, destroy=destroy))}\n"
+        return f"\n{paint.good(summary(tally, destroy=destroy))}\n"
     blocks = ["\n".join(_failure(failure, paint)) for failure in failures]
     if not_attempted:
         why = f" ({printable(reason)})" if reason else ""
@@ -113,7 +113,7 @@ def render_summary(
         f"{paint.alarm(_incomplete(tally, failures, len(not_attempted), destroy=destroy))}\n"
         f"What was done is recorded. Continue with:\n  provisioner {command}"
     )
-    return "\n\n".join(blocks) + "\n"
+    return "\n" + "\n\n".join(blocks) + "\n"
 
 
 def _incomplete(tally: Tally, failures: Sequence[Failure], not_attempted: int, *, destroy: bool) -> str:

@@ -5,7 +5,7 @@ reads the same way. Long lists of columns are cut and counted unless everything 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.canonical import keys_of
@@ -86,8 +86,8 @@ def block_lines(
         yield pen.line(depth, symbol, f"{name} {{")
         yield from object_lines(pen, symbol, value, rule.item if rule is not None else "", depth + 1)
         yield pen.line(depth, "", "}")
-    elif isinstance(value, list):
-        yield from _rows(pen, symbol, name, value, rule, depth)
+    else:
+        yield from _rows(pen, symbol, name, cast("Sequence[JSONValue]", value), rule, depth)
 
 
 def _field_lines(

@@ -62,6 +62,4 @@ def _open(attempts: list[Attempt], paint: Paint) -> str:
     ]
     has = "has an unknown outcome" if len(rows) == 1 else "have an unknown outcome"
     heading = paint.bold(f"{counted(len(rows), 'write')} {has}:")
-    return (
-        "\n".join([heading, *columns(rows), "Find out what became of it with:", "  provisioner apply"]) + "\n"
-    )
+    return "\n".join([heading, *columns(rows), "Find out with:\n  provisioner apply\n"])

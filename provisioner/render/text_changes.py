@@ -5,7 +5,6 @@ both ends may be left out. Each line carries a symbol of its own, so that no tex
 line of the plan.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
@@ -29,7 +28,7 @@ def is_long(before: JSONValue, after: JSONValue) -> bool:
 
 def text_lines(pen: Pen, before: JSONValue, after: JSONValue, depth: int) -> Iterator[str]:
     """The lines that differ, some equal ones around them, and how many were left out."""
-    old, new = _lines(before), _lines(after)
+    old, new = _lines(before, after)
     matcher = SequenceMatcher(None, old, new)
     end = 0
     for group in matcher.get_grouped_opcodes(_CONTEXT_LINES):
@@ -47,13 +46,13 @@ def _is_long(value: JSONValue) -> bool:
     return len(value) > _LONG or "\n" in value if isinstance(value, str) else len(value_text(value)) > _LONG
 
 
-def _lines(value: JSONValue) -> list[str]:
-    """A text by lines, a list by items; both are compared in the same way."""
-    if isinstance(value, str):
-        return value.split("\n")
-    if isinstance(value, list):
-        return [value_text(item) for item in value]
-    return json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+def _lines(before: JSONValue, after: JSONValue) -> tuple[list[str], list[str]]:
+    """Texts by lines, lists by items; what is neither on both sides as JSON."""
+    if isinstance(before, str) and isinstance(after, str):
+        return before.split("\n"), after.split("\n")
+    if isinstance(before, list) and isinstance(after, list):
+        return [value_text(item) for item in before], [value_text(item) for item in after]
+    return [value_text(before)], [value_text(after)]
 
 
 def _left_out(pen: Pen, count: int, depth: int) -> Iterator[str]:

@@ -28,6 +28,7 @@ SYMBOLS: Mapping[Action, str] = {
 
 KNOWN_AFTER_APPLY = "(known after apply)"
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _PLAIN = re.compile(r"[A-Za-z_][0-9A-Za-z_.-]*", re.ASCII)
 _LISTED = 50
 """Lists of addresses are complete up to here; longer ones show the first ``_FIRST``."""
@@ -89,7 +90,7 @@ class Pen:
 
 def quoted(text: str) -> str:
     """Text as a JSON string, safe to print."""
-    return printable(json.dumps(text, ensure_ascii=False))
+    return printable(_encode(text))
 
 
 def label(part: str) -> str:

@@ -2,7 +2,8 @@
 
 An effect is an operation of the disk or a send. It dies before the effect, in the middle of a
 write, or right after the effect, before anything else could happen. Applier, Settler and
-LocalBackend are the real ones; so is the disk.
+LocalBackend are the real ones. The disk is real where the process is killed, and in memory where
+the power is cut: then nothing that was not synced is left, or any part of it.
 """
 
 import os
@@ -12,17 +13,19 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
+from builders import STACK
 from fakes import (
     LOST_AFTER,
     LOST_BEFORE,
     OK,
     ORIGIN,
-    STACK,
     WINDOW_SECONDS,
     FakeClock,
     FakeTaskApi,
     Fate,
     ListReporter,
+    MemoryDisk,
     SyncWorkers,
     Trouble,
     WatchedDisk,
@@ -31,7 +34,7 @@ from fakes import (
     late,
     spec_of,
 )
-
+from provisioner.core.address import Address
 from provisioner.core.calls import Reply, SignedWrite
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import find_marker
@@ -76,8 +79,12 @@ class MortalApi(FakeTaskApi):
 class Machine:
     """What outlives a process: the disk, the service, the time."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, memory: MemoryDisk | None = None, chance: Random | None = None) -> None:
         self.path = path
+        self.memory = memory
+        """The disk, if its power can be cut."""
+
+        self._chance = chance
         self.clock = FakeClock()
         self.api = MortalApi(self.clock)
         self._ids = (f"{number:016x}" for number in count(1))
@@ -85,13 +92,15 @@ class Machine:
     def apply(self, specs: Iterable[TaskSpec], trouble: Trouble) -> bool:
         """One process from its start to its end. Returns whether it lived to see it."""
         self.api.trouble = trouble
-        disk = WatchedDisk(trouble)
+        disk = WatchedDisk(trouble, self.memory)
         try:
-            self._apply({spec.address: spec for spec in specs}, disk)
+            self._apply(desired_of(specs), disk)
         except Crash:
             return False
         finally:
             disk.release()
+            if self.memory is not None:
+                self.memory.cut_power(self._chance)
         return True
 
     def apply_undisturbed(self, specs: Iterable[TaskSpec]) -> None:
@@ -106,16 +115,15 @@ class Machine:
 
     def state(self) -> State:
         """What is on the disk."""
-        return LocalBackend(self.path, stack=STACK, tool_version="1").load()
+        return LocalBackend(self.path, stack=STACK, tool_version="1", disk=self.memory).load()
 
-    def _apply(self, desired: dict[str, TaskSpec], disk: WatchedDisk) -> None:
+    def _apply(self, wanted: dict[Address, TaskSpec], disk: WatchedDisk) -> None:
         """In the order in which the apply command does it."""
         backend = LocalBackend(self.path, stack=STACK, tool_version="1", disk=disk)
 
         def ready() -> None:
             backend.begin(endpoint="test", new_lineage=lambda: "1ea6e", reserve_bytes=10_000)
 
-        wanted = desired_of(desired.values())
         with backend.locked(HOLDER):
             backend.load()
             settler = Settler(
@@ -192,10 +200,17 @@ def _no_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fdatasync", lambda _handle: None)
 
 
-@pytest.fixture
-def machines(tmp_path: Path) -> Iterator[Machine]:
-    """One new machine after the other."""
-    return (Machine(str(tmp_path / f"{number}.state.json")) for number in count())
+@pytest.fixture(params=["killed", "power cut", "power cut, some is left"])
+def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
+    """One new machine after the other; every process on it ends in the same way."""
+    numbered = ((number, str(tmp_path / f"{number}.state.json")) for number in count())
+    match request.param:
+        case "killed":
+            return (Machine(path) for _, path in numbered)
+        case "power cut":
+            return (Machine(path, MemoryDisk()) for _, path in numbered)
+        case _:
+            return (Machine(path, MemoryDisk(), Random(number)) for number, path in numbered)
 
 
 def _prepared(machine: Machine) -> Machine:

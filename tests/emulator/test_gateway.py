@@ -114,7 +114,7 @@ def test_only_post_to_the_root_is_a_call() -> None:
 def test_a_signature_is_good_for_five_minutes_either_way() -> None:
     """And not a second longer."""
     for offset in (-300, 300):
-        assert _gateway().admit(_request(timestamp=NOW + offset))
+        assert _gateway().admit(_request(timestamp=NOW + offset)).parameters == GOOD
     for offset in (-301, 301):
         assert _code(_gateway(), _request(timestamp=NOW + offset)) == "AuthFailure.SignatureExpire"
 
@@ -205,13 +205,13 @@ def test_a_body_over_the_limit_is_refused() -> None:
 def test_fields_of_the_china_site_are_known_there() -> None:
     """The same request, another site."""
     tagged = {"ProjectId": "1", "TaskInfo": {"TagList": [{"Key": "a", "Value": "b"}]}}
-    assert _gateway(site="china").admit(_request(tagged))
+    assert _gateway(site="china").admit(_request(tagged)).parameters == tagged
 
 
 def test_an_explicit_null_is_ignored_or_refused() -> None:
     """As the switch says; nobody knows."""
     null = {"ProjectId": "1", "TaskInfo": {"TaskName": None}}
-    assert _gateway().admit(_request(null))
+    assert _gateway().admit(_request(null)).parameters == null
     assert _code(_gateway(null_parameter="refuse"), _request(null)) == "InvalidParameter"
 
 

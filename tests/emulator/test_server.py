@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from projects import unmeasured
 from provisioner.core.signing import Credential, authorization
 from provisioner.emulator.faults import Kind
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
@@ -377,7 +378,7 @@ def test_tasks_are_kept_across_runs_for_their_owner_only(tmp_path: Path) -> None
 def test_an_answered_create_survives_the_kill_of_the_emulator(tmp_path: Path) -> None:
     """SIGKILL right after the answer."""
     command = [sys.executable, "-m", "provisioner", "emulator", "--data", str(tmp_path / "data")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unmeasured())
     assert process.stdout is not None
     url = process.stdout.readline().split()[-1]
     task_id = _call(url, CREATE)["TaskId"]

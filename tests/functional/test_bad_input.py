@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import Project, task_manifest
+
+from projects import Project, task_manifest, unmeasured
 
 Change = Callable[[Project], object]
 
@@ -201,6 +202,7 @@ def test_a_read_only_folder_is_refused_before_anything_is_sent(project: Project)
             project,
             "apply",
             "-auto-approve",
+            env=unmeasured(),
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
         )
     else:

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from projects import Project, task_manifest
+
+from projects import Project, task_manifest, unmeasured
 
 TASKS = 200
 SEED = int(os.environ.get("KILL_SEED", "1"))
@@ -20,6 +21,7 @@ def _apply(root: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "provisioner", "apply", "-auto-approve", "--rate-per-second", "1000"],
         cwd=root,
+        env=unmeasured(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from projects import Project, Ran, task_manifest
 
+from projects import Project, Ran, task_manifest
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 
 

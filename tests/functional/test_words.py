@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from projects import REPOSITORY, Project
 
 import provisioner.errors
+from projects import REPOSITORY, Project
 from provisioner import __version__
 from provisioner.commands.arguments import COMMANDS
 from provisioner.core.settings import SETTINGS

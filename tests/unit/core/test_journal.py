@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records import a_finish, a_rejection, an_intent, some_attempt, some_header, some_record, some_state
 
 from provisioner.core.address import Address, TaskId
 from provisioner.core.journal import (
@@ -28,6 +27,7 @@ from provisioner.core.journal import (
 )
 from provisioner.core.state import State, WriteKind
 from provisioner.errors import StateDamagedError
+from records import a_finish, a_rejection, an_intent, some_attempt, some_header, some_record, some_state
 
 NAME = "provisioner.state.journal"
 ORDERS = Address("orders")

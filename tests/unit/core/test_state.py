@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records import some_attempt, some_record, some_state
 
 from provisioner.core.address import Address, TaskId
 from provisioner.core.state import (
@@ -20,6 +19,7 @@ from provisioner.core.state import (
     without_task,
 )
 from provisioner.errors import StateDamagedError
+from records import some_attempt, some_record, some_state
 
 NAME = "provisioner.state.json"
 

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import replace
 
 import pytest
+
 from fakes import (
     CREATE,
     DELETE,
@@ -18,7 +19,6 @@ from fakes import (
     refused,
     spec_of,
 )
-
 from provisioner.core.calls import OFFLINE, CreateTask, Done, ModifyTask, Refused, Unknown
 from provisioner.core.marker import find_marker
 from provisioner.core.plan import Action

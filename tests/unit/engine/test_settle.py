@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
+from builders import STACK
 from fakes import (
     LOST_AFTER,
     LOST_BEFORE,
     MODIFY,
-    STACK,
     START,
     WINDOW_SECONDS,
     Fate,
@@ -16,7 +17,6 @@ from fakes import (
     late,
     spec_of,
 )
-
 from provisioner.core.address import TaskId
 from provisioner.core.journal import Intent
 from provisioner.core.marker import marker_for

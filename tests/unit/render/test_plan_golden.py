@@ -2,14 +2,13 @@
 
 import json
 import os
-
 from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
-from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt, columns
 
+from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt, columns
 from provisioner.core.address import Source
 from provisioner.core.plan import Plan
 from provisioner.core.plan_document import decode, encode, to_document

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import STACK, Memory, MemoryBackend, Trouble, WatchedDisk, When
 
+from builders import STACK
+from fakes import Memory, MemoryBackend, Trouble, WatchedDisk, When
 from provisioner.core.address import Address, TaskId
 from provisioner.core.journal import Entry, Finished, Intent, Rejected, fold
 from provisioner.core.state import Attempt, State, WriteKind

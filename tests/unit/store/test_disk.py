@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes import Trouble, WatchedDisk, When
 
+from fakes import Trouble, WatchedDisk, When
 from provisioner.store.disk import Disk, write_atomic
 
 

@@ -1,0 +1,147 @@
+"""What a plan decides, and why."""
+
+from typing import Any
+
+import pytest
+
+from builders import a_plan, a_record, a_spec, a_state, an_attempt
+from provisioner.core.plan import Action, Plan, Reason, effective_body, protected_deletes
+from provisioner.core.state import State, TaskRecord, WriteKind
+
+
+def _decided(plan: Plan) -> list[tuple[str, str, str]]:
+    return [(change.address, change.action.value, change.reason.value) for change in plan.changes]
+
+
+@pytest.mark.parametrize(
+    ("desired", "state", "expected"),
+    [
+        ([a_spec("t")], a_state(), [("t", "create", "not_in_state")]),
+        ([a_spec("t")], a_state(a_spec("t")), []),
+        ([a_spec("t", SyncType=1)], a_state(a_spec("t")), [("t", "update", "manifest_changed")]),
+        ([a_spec("t", TaskType=202)], a_state(a_spec("t")), [("t", "replace", "immutable_field_changed")]),
+        ([a_spec("t", project_id="2")], a_state(a_spec("t")), [("t", "replace", "immutable_field_changed")]),
+        ([], a_state(a_spec("t")), [("t", "delete", "not_in_manifests")]),
+        (
+            [a_spec("t")],
+            a_state(records={"t": a_record(a_spec("t"), digest="")}),
+            [("t", "update", "content_not_known")],
+        ),
+        (
+            [a_spec("t")],
+            a_state(records={"t": a_record(a_spec("t"), digest="", spec={})}),
+            [("t", "update", "content_not_known")],
+        ),
+        ([a_spec("t")], a_state(attempts=[an_attempt(a_spec("t"))]), [("t", "create", "outcome_unknown")]),
+        (
+            [a_spec("t")],
+            a_state(a_spec("t"), attempts=[an_attempt(a_spec("t"), kind=WriteKind.UPDATE)]),
+            [("t", "update", "outcome_unknown")],
+        ),
+        (
+            [],
+            a_state(a_spec("t"), attempts=[an_attempt(a_spec("t"), kind=WriteKind.DELETE)]),
+            [("t", "delete", "outcome_unknown")],
+        ),
+        ([], a_state(attempts=[an_attempt(a_spec("t"))]), []),
+    ],
+    ids=[
+        "new",
+        "same",
+        "changed",
+        "another family",
+        "another project",
+        "manifest gone",
+        "content not known",
+        "never seen",
+        "create open",
+        "update open",
+        "delete open",
+        "create open, manifest gone",
+    ],
+)
+def test_what_is_done_to_one_task(desired: Any, state: State, expected: Any) -> None:
+    """One row for each way in which desired, state and open attempts can meet."""
+    assert _decided(a_plan(*desired, state=state)) == expected
+
+
+def test_changes_come_in_order_of_addresses_and_are_counted() -> None:
+    """A replacement is one to add and one to destroy; what stays is counted too."""
+    old = [a_spec(name) for name in ("d", "b", "a", "stays")]
+    plan = a_plan(
+        a_spec("z"), a_spec("b", SyncType=1), a_spec("d", TaskType=202), old[3], state=a_state(*old)
+    )
+    assert [change.address for change in plan.changes] == ["a", "b", "d", "z"]
+    assert (plan.counts.add, plan.counts.change, plan.counts.destroy, plan.unchanged) == (2, 1, 2, 1)
+    assert not plan.is_empty
+
+
+def test_targets_leave_everything_else_alone() -> None:
+    """Not even counted; an open attempt of another task is not looked at."""
+    state = a_state(a_spec("b"), attempts=[an_attempt(a_spec("c"))])
+    plan = a_plan(a_spec("a"), state=state, targets=("a",))
+    assert (_decided(plan), plan.unchanged, plan.unsettled) == ([("a", "create", "not_in_state")], 0, ())
+
+
+def test_an_open_attempt_alone_is_something_to_do() -> None:
+    """It has to be settled even if no manifest wants the task any more."""
+    plan = a_plan(state=a_state(attempts=[an_attempt(a_spec("t"))]))
+    assert (plan.changes, plan.is_empty, plan.unsettled[0].address) == ((), False, "t")
+    assert a_plan().is_empty
+
+
+def test_destroy_says_so() -> None:
+    """What is asked for in as many words has its own reason."""
+    plan = a_plan(state=a_state(a_spec("t")), destroy=True)
+    assert plan.changes[0].reason is Reason.DESTROY
+
+
+def test_a_task_moves_only_by_being_made_again() -> None:
+    """The project is shown first among the fields."""
+    (change,) = a_plan(a_spec("t", project_id="2", SyncType=1), state=a_state(a_spec("t"))).changes
+    assert [field.path for field in change.fields] == [("ProjectId",), ("SyncType",)]
+    assert change.action is Action.REPLACE
+
+
+@pytest.mark.parametrize(
+    ("ignored", "record", "expected"),
+    [
+        ((), a_record(a_spec(Description="old")), "new"),
+        (("Description",), None, "new"),
+        (("Description",), a_record(a_spec(Description="old")), "old"),
+        (("Description",), a_record(a_spec(Description=None)), None),
+    ],
+    ids=["nothing ignored", "not yet made", "as applied", "not there when applied"],
+)
+def test_what_a_manifest_ignores_stays(
+    ignored: tuple[str, ...], record: TaskRecord | None, expected: str | None
+) -> None:
+    """It is created as written and left alone afterwards."""
+    spec = a_spec(Description="new", ignore_changes=ignored)
+    assert effective_body(spec, record).get("Description") == expected
+
+
+def test_an_ignored_change_alone_is_none() -> None:
+    """Although the digests differ."""
+    spec = a_spec(Description="new", ignore_changes=["Description"])
+    plan = a_plan(spec, state=a_state(a_spec(Description="old")))
+    assert (plan.is_empty, plan.unchanged) == (True, 1)
+
+
+def test_protection_outlives_the_manifest() -> None:
+    """A delete or a replacement is forbidden by the manifest, or by the record if there is none."""
+    guarded = [a_spec(name, prevent_destroy=True) for name in ("gone", "made-anew", "lifted", "changed")]
+    desired = [
+        a_spec("made-anew", TaskType=202, prevent_destroy=True),
+        a_spec("lifted", TaskType=202),
+        a_spec("changed", SyncType=1, prevent_destroy=True),
+    ]
+    state = a_state(*guarded, a_spec("unguarded"))
+    plan = a_plan(*desired, state=state)
+    assert [change.address for change in protected_deletes(plan, state)] == ["gone", "made-anew"]
+
+
+def test_a_delete_without_a_record_is_not_protected() -> None:
+    """A plan may be checked against a state that has moved on."""
+    plan = a_plan(state=a_state(a_spec("t", prevent_destroy=True)))
+    assert list(protected_deletes(plan, a_state())) == []
