@@ -14,7 +14,7 @@ from provisioner.errors import UsageError
 _SETTINGS = """\
 # Settings of this project; its folder is the root. Every key has a flag and a variable:
 # provisioner plan --help
-stack: {stack}  # random; marks the tasks that this project owns. Commit it.
+stack: "{stack}"  # random; marks the tasks that this project owns. Commit it.
 project_id: "17865298918277529"  # WeData project of manifests that name none
 region: ap-singapore
 endpoint: embedded  # an emulator on this machine; for the real thing: wedata.intl.tencentcloudapi.com

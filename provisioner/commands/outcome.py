@@ -83,7 +83,7 @@ def _summary(outcome: Outcome, *, colour: bool) -> str:
 def _tally(outcome: Outcome) -> Tally:
     """What is recorded as done; what was found after its answer was lost counts as done."""
     adopted = {address for address, _ in outcome.settled.adopted}
-    done = [result for result in outcome.applied.results if _is_done(result, adopted)]
+    done = [result for result in outcome.applied.results if _is_done(result, adopted) or _is_made(result)]
     actions = [result.change.action for result in done]
     replaced = actions.count(Action.REPLACE)
     return Tally(
@@ -97,6 +97,11 @@ def _is_done(result: Result, adopted: set[Address]) -> bool:
     return isinstance(result.reply, Done) or (
         isinstance(result.reply, Unknown) and result.change.address in adopted
     )
+
+
+def _is_made(result: Result) -> bool:
+    """Whether a task was created although writing the rest of it failed."""
+    return result.change.action is Action.CREATE and result.kind is WriteKind.UPDATE
 
 
 def _failures(outcome: Outcome) -> Iterator[Failure]:

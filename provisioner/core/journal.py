@@ -86,6 +86,9 @@ class Verdict(StrEnum):
     ABSENT = "absent"
     """There is no such task: a create left nothing, a delete succeeded."""
 
+    CONFIRMED = "confirmed"
+    """What a create wrote was read back: from now on its digest counts."""
+
     REPEAT = "repeat"
     """The task exists, but what it holds is not known: the next plan sends the whole body again."""
 
@@ -180,6 +183,10 @@ class Ledger:
         record = None
         if attempt.kind is not WriteKind.DELETE:
             record = record_of(attempt, entry.task_id, request_id=entry.request_id, at=entry.at, known=known)
+            if attempt.kind is WriteKind.CREATE:
+                # Whether a create keeps everything is not documented; until it was read back (CONFIRMED)
+                # the task exists and its content is not known.
+                record = replace(record, digest="")
         self._put(entry.address, record)
 
     def _put(self, address: Address, record: TaskRecord | None) -> None:

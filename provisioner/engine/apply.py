@@ -17,12 +17,23 @@ from typing import assert_never
 
 from provisioner.core.address import Address
 from provisioner.core.calls import Done, Refused, Reply, TaskApi, Unknown
-from provisioner.core.journal import Finished, Intent, Rejected
+from provisioner.core.journal import Finished, Intent, Rejected, Resolved, Verdict
 from provisioner.core.plan import Action, Change
 from provisioner.core.state import Attempt, WriteKind
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Clock, Reporter, StateBackend, Workers
-from provisioner.engine.steps import Answer, Context, Look, Pause, Request, Result, Send, Steps, steps_of
+from provisioner.engine.steps import (
+    Answer,
+    Confirm,
+    Context,
+    Look,
+    Pause,
+    Request,
+    Result,
+    Send,
+    Steps,
+    steps_of,
+)
 from provisioner.errors import ApiError, ApiUnreachableError, StateError
 
 _VERBS = {
@@ -176,6 +187,9 @@ class Applier:
                 self._look(ticket, read)
             case Pause(seconds=seconds):
                 heapq.heappush(self._paused, (self._clock.monotonic() + seconds, ticket))
+            case Confirm(digest=digest):
+                self._confirm(active.change.address, digest)
+                self._advance(ticket, None)
             case _:
                 assert_never(active.request)
 
@@ -239,6 +253,25 @@ class Applier:
             if isinstance(reply, Done) and attempt.kind is WriteKind.CREATE:
                 self._unrecorded.append(f"{address} = {reply.task_id}")
 
+    def _confirm(self, address: Address, digest: str) -> None:
+        record = self._backend.record_of(address)
+        if record is None:
+            # Its creation could not be recorded: that is fatal and said at the end.
+            return
+        try:
+            self._backend.record(
+                Resolved(
+                    seq=self._backend.next_seq,
+                    address=address,
+                    attempt=record.attempt,
+                    verdict=Verdict.CONFIRMED,
+                    record=replace(record, digest=digest),
+                    evidence="read back",
+                )
+            )
+        except StateError as error:
+            self._fatal = self._fatal or error
+
     def _judge(self, reply: Reply) -> None:
         """A refusal that every other call would get too ends the beginning of new changes."""
         if not isinstance(reply, Refused) or reply.may_repeat:
@@ -249,8 +282,22 @@ class Applier:
     def _abandon(self, ticket: int, active: _Active) -> None:
         """End a change whose next write was not announced: for that write, nothing happened."""
         active.steps.close()
+        change, record = active.change, self._backend.record_of(active.change.address)
+        if change.action is Action.CREATE and record is not None:
+            # The task is made; what was not done is to send once more what it did not keep.
+            done = Done(task_id=record.task_id, request_id=record.request_id)
+            action = self._api.action_of(_send(active).write)
+            remark = "the run was stopped before everything was written; the next apply writes it"
+            result = Result(
+                change=change, reply=done, action=action, kind=WriteKind.CREATE, remarks=(remark,)
+            )
+            self._end(ticket, result)
+            return
         del self._active[ticket]
-        self._applied.not_attempted.append(active.change)
+        self._applied.not_attempted.append(change)
+        if change.action is Action.REPLACE and record is None:
+            detail = "the old task is destroyed and the new one not created yet"
+            self._reporter.failed(change.address, _VERBS[change.action], detail)
 
     def _end(self, ticket: int, result: Result) -> None:
         change = self._active.pop(ticket).change

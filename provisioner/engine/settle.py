@@ -151,6 +151,8 @@ class Settler:
 
     def _adopt_attempt(self, attempt: Attempt, task: RemoteTask, settled: Settled) -> None:
         record = record_of(attempt, task.task_id, request_id="", at=utc_text(self._clock.now()))
+        if not_kept(attempt.spec, task.body):
+            record = replace(record, digest="")
         self._resolve(
             attempt.address,
             attempt.attempt,

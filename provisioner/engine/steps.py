@@ -34,6 +34,7 @@ from provisioner.core.plan import Action, Change
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.errors import ApiError
 
+_LOOK_AGAIN_SECONDS = 1.0
 MAX_TRIES = 8
 """How often a write that was refused for pace or before it left is tried, each time anew."""
 
@@ -60,7 +61,14 @@ class Pause:
     seconds: float
 
 
-Request: TypeAlias = Send | Look | Pause
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """Record that the service holds what was written; answered with None."""
+
+    digest: str
+
+
+Request: TypeAlias = Send | Look | Pause | Confirm
 Answer: TypeAlias = Reply | RemoteTask | ApiError | None
 
 
@@ -194,11 +202,14 @@ def _converged(result: Result, task_id: TaskId, body: JSONObject, context: Conte
     modify replaces or merges. The TaskId is recorded by now: nothing here can lose it.
     """
     lost, remark = yield from _lost(result.change, task_id, body, context)
-    if lost and result.kind is WriteKind.CREATE:
-        again = yield from _modified(result.change, body, context)
-        if not isinstance(again.reply, Done):
-            return again
-        lost, remark = yield from _lost(result.change, task_id, body, context)
+    if result.kind is WriteKind.CREATE and not remark:
+        if not lost:
+            yield Confirm(digest=_spec(result.change).digest)
+        else:
+            again = yield from _modified(result.change, body, context)
+            if not isinstance(again.reply, Done):
+                return again
+            lost, remark = yield from _lost(result.change, task_id, body, context)
     remarks = [remark] if remark else [_difference(field) for field in lost]
     return replace(result, remarks=tuple(remarks))
 
@@ -208,7 +219,15 @@ def _lost(
 ) -> Generator[Request, Answer, tuple[tuple[FieldChange, ...], str]]:
     """What the service did not keep, and a remark if it could not be told."""
     project_id, task_type = _spec(change).project_id, task_type_of(body)
-    seen = yield Look(read=lambda: context.api.read(project_id, task_id, task_type))
+
+    def read() -> RemoteTask | None:
+        return context.api.read(project_id, task_id, task_type)
+
+    seen = yield Look(read=read)
+    if seen is None:
+        # A new task may take a moment to be seen.
+        yield Pause(seconds=_LOOK_AGAIN_SECONDS)
+        seen = yield Look(read=read)
     if isinstance(seen, RemoteTask):
         return not_kept(body, seen.body), ""
     reason = "the service does not show it yet" if seen is None else str(seen).splitlines()[0]

@@ -326,9 +326,9 @@ def test_intent_is_open_until_its_outcome() -> None:
 
 
 def test_finished_create_is_recorded() -> None:
-    """What was announced becomes what is known."""
+    """What was announced becomes what is known, but for its content: that was not read back yet."""
     state = fold(some_state(), [an_intent(8), a_finish(9)])
-    expected = some_record(request_id="r-1")
+    expected = some_record(request_id="r-1", digest="")
     assert state == some_state(seq=9, tasks={ORDERS: expected})
 
 
@@ -379,8 +379,9 @@ def test_rejected_write_changes_nothing() -> None:
         (Verdict.ADOPTED, {ORDERS: some_record(digest="")}),
         (Verdict.ABSENT, {}),
         (Verdict.REPEAT, {ORDERS: some_record(digest="")}),
+        (Verdict.CONFIRMED, {ORDERS: some_record(digest="")}),
     ],
-    ids=list(Verdict),
+    ids=["adopted", "absent", "repeat", "confirmed"],
 )
 def test_resolution_says_what_is_known_now(verdict: Verdict, tasks: dict[Address, Any]) -> None:
     """The attempt is closed and its record, or its absence, is what was seen."""

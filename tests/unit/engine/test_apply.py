@@ -21,7 +21,7 @@ from fakes import (
 )
 from provisioner.core.calls import OFFLINE, CreateTask, Done, ModifyTask, Refused, Unknown
 from provisioner.core.marker import find_marker
-from provisioner.core.plan import Action
+from provisioner.core.plan import Action, Reason
 from provisioner.core.state import WriteKind
 from provisioner.engine.apply import _Active, _send
 from provisioner.engine.steps import MAX_TRIES, steps_of
@@ -37,10 +37,12 @@ A_CHANGED = spec_of("a", {"Config": {"parallelism": "2"}})
 
 
 def test_an_intent_is_durable_before_its_send_and_the_outcome_before_anything_else() -> None:
-    """Intent, send, outcome; only then is the task read back."""
+    """Intent, send, outcome; only then is the task read back, and what was read recorded."""
     world = World()
     world.apply(A)
-    assert world.events == ["intent create a", f"send {CREATE} a", "finished a", "read t-1"]
+    assert world.events == [
+        *("intent create a", f"send {CREATE} a", "finished a", "read t-1", "resolved a confirmed"),
+    ]
 
 
 def test_every_intent_precedes_its_send_whatever_order_the_answers_come_in() -> None:
@@ -407,6 +409,68 @@ def test_a_modify_that_is_refused_after_a_create_fails_the_change() -> None:
     applied = world.apply(A)
     assert [result.kind for result in applied.failures] == [WriteKind.UPDATE]
     assert world.state.tasks[A.address].task_id == "t-1"
+    _assert_is_finished_later(world)
+
+
+def _assert_is_finished_later(world: World) -> None:
+    """The next plan knows that the content is not there, and its apply brings it; then all is well."""
+    world.should_stop = lambda: False
+    (change,) = world.plan(A).changes
+    assert (change.action, change.reason) == (Action.UPDATE, Reason.UNSEEN)
+    world.apply(A)
+    (stored,) = world.api.named("a")
+    assert stored.body["Config"] == {"parallelism": "1"}
+    assert world.plan(A).is_empty
+
+
+@pytest.mark.parametrize("after", ["send", "read"])
+def test_a_create_that_was_stopped_before_its_content_was_kept_is_finished_later(after: str) -> None:
+    """Stopped before the read-back or before what it showed was mended: the task counts as made."""
+    world = World()
+    world.api.dropped[CREATE] = {"Config"}
+    last = {"send": f"send {CREATE} a", "read": "read t-1"}[after]
+    world.should_stop = lambda: last in world.events
+    applied = world.apply(A)
+    assert applied.not_attempted == []
+    assert [type(result.reply) for result in applied.results] == [Done]
+    assert applied.results[0].remarks != ()
+    assert [signed.action for signed in world.api.sent] == [CREATE]
+    _assert_is_finished_later(world)
+
+
+def test_a_task_that_is_not_shown_at_once_is_looked_at_again() -> None:
+    """After a moment; if it is still not shown, its content counts as not known."""
+    world = World()
+    hidden = [True]
+    read = world.api.read
+    world.api.read = lambda *names: None if hidden and hidden.pop() else read(*names)  # type: ignore[method-assign]  # one read that shows nothing
+    applied = world.apply(A)
+    assert applied.results[0].remarks == ()
+    assert world.plan(A).is_empty
+    world.api.read = lambda *_: None  # type: ignore[method-assign]  # no read shows anything
+    applied = world.apply(A, B)
+    assert "does not show it yet" in applied.results[0].remarks[0]
+    (change,) = world.plan(A, B).changes
+    assert change.reason is Reason.UNSEEN
+
+
+def test_a_replace_that_was_stopped_in_between_says_so() -> None:
+    """The old task is gone; the next plan creates the new one."""
+    world = World()
+    world.apply(A)
+    world.should_stop = lambda: f"send {DELETE} a" in world.events
+    applied = world.apply(spec_of("a", {"TaskType": OFFLINE}))
+    assert [change.address for change in applied.not_attempted] == ["a"]
+    assert "the old task is destroyed" in world.reporter.heard[-1]
+
+
+def test_a_content_that_cannot_be_confirmed_on_disk_is_fatal() -> None:
+    """The journal fails at the very last entry."""
+    world = World()
+    world.backend.fail_after = 2
+    with pytest.raises(StateError):
+        world.apply(A)
+    assert world.api.named("a")
 
 
 def test_what_an_update_did_not_keep_is_a_remark_at_once() -> None:
@@ -509,7 +573,7 @@ def test_a_replace_deletes_and_then_creates() -> None:
     applied = world.apply(spec_of("a", {"TaskType": OFFLINE}))
     assert [event for event in world.events if not event.startswith("read")] == [
         *("intent delete a", f"send {DELETE} a", "finished a"),
-        *("intent create a", f"send {CREATE} a", "finished a"),
+        *("intent create a", f"send {CREATE} a", "finished a", "resolved a confirmed"),
     ]
     assert world.state.tasks[A.address].task_id == "t-2"
     assert [result.change.action for result in applied.results] == [Action.REPLACE]
