@@ -80,21 +80,21 @@ class ListReporter:
 
     heard: list[str] = field(default_factory=list)
 
-    def started(self, address: Address, verb: str) -> None:
+    def started(self, change: Change) -> None:
         """See ``Reporter.started``."""
-        self.heard.append(f"{address}: {verb}")
+        self.heard.append(f"{change.address}: {change.action}")
 
-    def finished(self, address: Address, verb: str, detail: str) -> None:
+    def finished(self, change: Change, task_id: TaskId) -> None:
         """See ``Reporter.finished``."""
-        self.heard.append(f"{address}: {verb} done: {detail}")
+        self.heard.append(f"{change.address}: {change.action} done: {task_id}")
 
-    def failed(self, address: Address, verb: str, detail: str) -> None:
+    def failed(self, change: Change, detail: str) -> None:
         """See ``Reporter.failed``."""
-        self.heard.append(f"{address}: {verb} failed: {detail}")
+        self.heard.append(f"{change.address}: {change.action} failed: {detail}")
 
-    def note(self, text: str) -> None:
+    def note(self, change: Change, text: str) -> None:
         """See ``Reporter.note``."""
-        self.heard.append(f"note: {text}")
+        self.heard.append(f"note: {change.address}: {text}")
 
 
 class SyncWorkers:

@@ -14,7 +14,8 @@ from provisioner.commands.outcome import Outcome, conclude, settled_lines
 from provisioner.commands.plan import desired_tasks, limits_of, plan_of, read_saved
 from provisioner.commands.project import Options, Project, open_project
 from provisioner.commands.remote import open_remote
-from provisioner.commands.terminal import ApplyReporter, Terminal
+from provisioner.commands.reporter import ApplyReporter
+from provisioner.commands.terminal import Terminal
 from provisioner.commands.workers import Interrupt, SystemClock, ThreadWorkers
 from provisioner.core.address import Address
 from provisioner.core.calls import TaskApi
@@ -201,7 +202,7 @@ class _Run:
             backend=self.backend,
             workers=ThreadWorkers(self._settings.parallelism),
             clock=self._clock,
-            reporter=ApplyReporter(self._terminal, done),
+            reporter=ApplyReporter(self._terminal, done=done, monotonic=self._clock.monotonic),
             parallelism=self._settings.parallelism,
             should_stop=self._interrupt.is_set,
         )

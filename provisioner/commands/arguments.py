@@ -19,11 +19,6 @@ class Argument:
     names: tuple[str, ...]
     options: Mapping[str, Any]
 
-    @property
-    def is_flag(self) -> bool:
-        """Whether it begins with a dash."""
-        return self.names[0].startswith("-")
-
 
 @dataclass(frozen=True, slots=True)
 class Command:

@@ -11,7 +11,7 @@ from provisioner.commands.lock import locked
 from provisioner.commands.project import Options, open_project
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import ADDRESS_PATTERN, Address
-from provisioner.core.state import State, TaskRecord
+from provisioner.core.state import State, TaskRecord, with_task, without_task
 from provisioner.core.text import printable
 from provisioner.core.validation import nearest
 from provisioner.errors import StateLockedError, UsageError
@@ -37,8 +37,7 @@ def move(
                 f'The address "{target}" is taken.\nForget it first: provisioner state rm {target}'
             )
         _ensure_settled(state, source)
-        tasks = {address: kept for address, kept in state.tasks.items() if address != source}
-        changed = replace(state, tasks={**tasks, Address(target): record})
+        changed = with_task(without_task(state, Address(source)), Address(target), record)
         backend.replace(changed, endpoint=project.settings.endpoint)
     terminal.result(f"Moved {source} to {target} [id={printable(record.task_id)}].")
     terminal.say(f"Write name: {target} in its manifest, or the next plan deletes one and creates the other.")

@@ -10,19 +10,11 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from provisioner.core.address import Address
-from provisioner.core.text import printable, printable_lines
+from provisioner.core.text import printable_lines
 from provisioner.errors import ProvisionerError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-_COMPLETED = {
-    "Creating": "Creation complete",
-    "Modifying": "Modification complete",
-    "Replacing": "Replacement complete",
-    "Destroying": "Destruction complete",
-}
 
 
 class Terminal:
@@ -118,37 +110,6 @@ class Terminal:
             # The interpreter flushes once more at exit; that must not fail again.
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-class ApplyReporter:
-    """Tells how an apply goes: a line for each event, and a bar on a terminal."""
-
-    def __init__(self, terminal: Terminal, done: Callable[[int], None]) -> None:
-        self._terminal = terminal
-        self._done = done
-        self._count = 0
-
-    def started(self, address: Address, verb: str) -> None:
-        """See ``engine.Reporter``."""
-        self._terminal.say(f"{address}: {verb}...")
-
-    def finished(self, address: Address, verb: str, detail: str) -> None:
-        """See ``engine.Reporter``."""
-        self._terminal.say(f"{address}: {_COMPLETED[verb]} [id={printable(detail)}]")
-        self._advance()
-
-    def failed(self, address: Address, verb: str, detail: str) -> None:
-        """See ``engine.Reporter``."""
-        self._terminal.say(f"{address}: {verb}... {printable(detail)}")
-        self._advance()
-
-    def note(self, text: str) -> None:
-        """See ``engine.Reporter``."""
-        self._terminal.say(f"Note: {printable(text)}")
-
-    def _advance(self) -> None:
-        self._count += 1
-        self._done(self._count)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -352,8 +352,3 @@ OBJECTS: Mapping[str, Mapping[str, FieldRule]] = MappingProxyType(
     }
 )
 """Object name -> field name -> rule, for IntegrationTaskInfo and everything it contains."""
-
-
-def rules_of(name: str) -> Mapping[str, FieldRule]:
-    """The rules of one API object, by field name."""
-    return OBJECTS[name]

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-SCALARS = ("string", "int64", "uint64", "float", "bool")
-
 
 @dataclass(frozen=True, slots=True)
 class Field:

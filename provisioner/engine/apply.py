@@ -13,13 +13,13 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import assert_never, cast
 
 from provisioner.core.address import Address
 from provisioner.core.calls import Done, Refused, Reply, TaskApi, Unknown
 from provisioner.core.journal import Finished, Intent, Rejected, Resolved, Verdict
 from provisioner.core.plan import Action, Change
-from provisioner.core.state import Attempt, WriteKind
+from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Clock, Reporter, StateBackend, Workers
 from provisioner.engine.steps import (
@@ -35,13 +35,6 @@ from provisioner.engine.steps import (
     steps_of,
 )
 from provisioner.errors import ApiError, ApiUnreachableError, StateError
-
-_VERBS = {
-    Action.CREATE: "Creating",
-    Action.UPDATE: "Modifying",
-    Action.DELETE: "Destroying",
-    Action.REPLACE: "Replacing",
-}
 
 
 @dataclass(slots=True)
@@ -140,7 +133,7 @@ class Applier:
             change = waiting.popleft()
             self._tickets += 1
             self._active[self._tickets] = _Active(change, steps_of(change, self._context))
-            self._reporter.started(change.address, _VERBS[change.action])
+            self._reporter.started(change)
             self._advance(self._tickets, None)
 
     def _stopping(self) -> bool:
@@ -254,21 +247,18 @@ class Applier:
                 self._unrecorded.append(f"{address} = {reply.task_id}")
 
     def _confirm(self, address: Address, digest: str) -> None:
-        record = self._backend.record_of(address)
-        if record is None:
-            # Its creation could not be recorded: that is fatal and said at the end.
-            return
+        # There is a record: a create that could not be recorded stops the run before anything is read back.
+        record = cast("TaskRecord", self._backend.record_of(address))
+        confirmed = Resolved(
+            seq=self._backend.next_seq,
+            address=address,
+            attempt=record.attempt,
+            verdict=Verdict.CONFIRMED,
+            record=replace(record, digest=digest),
+            evidence="read back",
+        )
         try:
-            self._backend.record(
-                Resolved(
-                    seq=self._backend.next_seq,
-                    address=address,
-                    attempt=record.attempt,
-                    verdict=Verdict.CONFIRMED,
-                    record=replace(record, digest=digest),
-                    evidence="read back",
-                )
-            )
+            self._backend.record(confirmed)
         except StateError as error:
             self._fatal = self._fatal or error
 
@@ -297,25 +287,24 @@ class Applier:
         self._applied.not_attempted.append(change)
         if change.action is Action.REPLACE and record is None:
             detail = "the old task is destroyed and the new one not created yet"
-            self._reporter.failed(change.address, _VERBS[change.action], detail)
+            self._reporter.failed(change, detail)
 
     def _end(self, ticket: int, result: Result) -> None:
         change = self._active.pop(ticket).change
         self._applied.results.append(result)
-        verb = _VERBS[change.action]
         match result.reply:
             case Done() if change.address in self._lost:
-                self._reporter.failed(change.address, verb, "done, but it could not be recorded")
+                self._reporter.failed(change, "done, but it could not be recorded")
             case Done():
-                self._reporter.finished(change.address, verb, result.reply.task_id)
+                self._reporter.finished(change, result.reply.task_id)
                 for remark in result.remarks:
-                    self._reporter.note(f"{change.address}: {remark}")
+                    self._reporter.note(change, remark)
             case Refused():
                 self._give_up_on_unreachable(result.reply)
-                self._reporter.failed(change.address, verb, f"{result.reply.code}: {result.reply.message}")
+                self._reporter.failed(change, f"{result.reply.code}: {result.reply.message}")
             case Unknown():
                 detail = f"outcome unknown ({result.reply.code}: {result.reply.message})"
-                self._reporter.failed(change.address, verb, detail)
+                self._reporter.failed(change, detail)
             case _:
                 assert_never(result.reply)
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from provisioner.core.address import Address
+from provisioner.core.address import Address, TaskId
 from provisioner.core.journal import Entry
+from provisioner.core.plan import Change
 from provisioner.core.state import Attempt, State, TaskRecord
 
 
@@ -89,18 +90,18 @@ class Clock(Protocol):
 class Reporter(Protocol):
     """Hears what happens; has no say in it."""
 
-    def started(self, address: Address, verb: str) -> None:
+    def started(self, change: Change) -> None:
         """Work on a task begins."""
         ...
 
-    def finished(self, address: Address, verb: str, detail: str) -> None:
+    def finished(self, change: Change, task_id: TaskId) -> None:
         """Work on a task has succeeded and is recorded."""
         ...
 
-    def failed(self, address: Address, verb: str, detail: str) -> None:
+    def failed(self, change: Change, detail: str) -> None:
         """Work on a task has failed, or its outcome is unknown."""
         ...
 
-    def note(self, text: str) -> None:
-        """Something worth a line."""
+    def note(self, change: Change, text: str) -> None:
+        """Something about a task that a person should know although it succeeded."""
         ...

@@ -69,9 +69,14 @@ def finished(change: Change, task_id: TaskId, seconds: float) -> str:
     return f"{printable(change.address)}: {done} after {seconds:.0f}s [id={printable(task_id)}]"
 
 
-def failed(failure: Failure, *, colour: bool = False) -> str:
-    """One failure on lines of its own: task and place, action, code, message, RequestId, what to do."""
-    return "\n".join(_failure(failure, Paint(colour)))
+def failed(change: Change, detail: str) -> str:
+    """``orders-to-lake: Creating... LimitExceeded: …``; the whole failure stands in the summary."""
+    return f"{started(change)} {printable(detail)}"
+
+
+def note(change: Change, text: str) -> str:
+    """``Note: orders-to-lake: …``."""
+    return f"Note: {printable(f'{change.address}: {text}')}"
 
 
 def summary(tally: Tally, *, destroy: bool = False) -> str:

@@ -75,7 +75,7 @@ def test_a_created_task_is_recorded_as_it_was_asked_for() -> None:
     assert marker is not None
     assert marker.attempt == record.attempt
     assert applied.failures == []
-    assert world.reporter.heard == ["a: Creating", "a: Creating done: t-1"]
+    assert world.reporter.heard == ["a: create", "a: create done: t-1"]
     assert world.plan(A).is_empty
 
 
@@ -143,7 +143,7 @@ def test_a_refusal_for_good_is_not_repeated_and_closes_the_attempt() -> None:
     assert len(world.api.sent) == 1
     assert world.backend.attempts() == ()
     assert len(applied.failures) == 1
-    assert world.reporter.heard[-1] == "a: Creating failed: InvalidParameter: said InvalidParameter"
+    assert world.reporter.heard[-1] == "a: create failed: InvalidParameter: said InvalidParameter"
 
 
 def test_what_cannot_be_signed_is_not_announced_and_not_sent() -> None:
@@ -334,7 +334,7 @@ def test_a_lost_outcome_is_not_reported_as_a_success() -> None:
     world.backend.fail_after = 1
     with pytest.raises(StateError):
         world.apply(A)
-    assert world.reporter.heard == ["a: Creating", "a: Creating failed: done, but it could not be recorded"]
+    assert world.reporter.heard == ["a: create", "a: create failed: done, but it could not be recorded"]
 
 
 @pytest.mark.parametrize(

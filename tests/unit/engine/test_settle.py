@@ -7,6 +7,7 @@ import pytest
 
 from builders import STACK
 from fakes import (
+    CREATE,
     LOST_AFTER,
     LOST_BEFORE,
     MODIFY,
@@ -59,6 +60,22 @@ def test_a_task_that_is_listed_is_adopted_at_once(use_marker: bool) -> None:
     assert world.backend.attempts() == ()
     assert world.events == ["list p1", "resolved a adopted"]
     assert world.plan(A).is_empty
+
+
+def test_what_an_adopted_task_did_not_keep_is_sent_by_the_next_plan() -> None:
+    """The create's answer was lost and its Config with it: the id is recorded, the content is not known."""
+    world = World()
+    world.api.fates.append(LOST_AFTER)
+    world.api.dropped[CREATE] = {"Config"}
+    world.apply(A)
+    world.settler().settle()
+    assert (world.state.tasks[A.address].task_id, world.state.tasks[A.address].digest) == ("t-1", "")
+    assert [(change.action, change.reason) for change in world.plan(A).changes] == [
+        (Action.UPDATE, Reason.UNSEEN)
+    ]
+    world.apply(A)
+    assert world.plan(A).is_empty
+    assert world.api.tasks[TaskId("t-1")].body["Config"] == {"parallelism": "1"}
 
 
 @pytest.mark.parametrize("use_marker", [MARKED, UNMARKED])

@@ -7,7 +7,16 @@ import pytest
 from builders import a_plan, a_spec, a_state
 from provisioner.core.address import Address, Source, TaskId
 from provisioner.core.plan import Change
-from provisioner.render.apply_text import Failure, Tally, failed, finished, render_summary, started, summary
+from provisioner.render.apply_text import (
+    Failure,
+    Tally,
+    failed,
+    finished,
+    note,
+    render_summary,
+    started,
+    summary,
+)
 
 
 def _failure(**fields: Any) -> Failure:
@@ -98,11 +107,13 @@ def test_an_incomplete_destroy_is_continued_as_one() -> None:
     )
 
 
-def test_one_failure_alone() -> None:
-    """For the moment in which it happens."""
-    assert failed(_failure(), colour=True).startswith(
-        "\x1b[1;31morders: failed\x1b[0m (manifests/orders.yaml"
+def test_a_failure_is_told_when_it_happens() -> None:
+    """In a line; what the service said cannot move the cursor."""
+    change = _changes()["new"]
+    assert failed(change, "LimitExceeded: too many\x1b[2J") == (
+        "new: Creating... LimitExceeded: too many\\x1b[2J"
     )
+    assert note(change, "kept\x1b[2J") == "Note: new: kept\\x1b[2J"
 
 
 def test_failures_alone() -> None:
