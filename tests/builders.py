@@ -150,6 +150,7 @@ def an_origin(**fields: Any) -> Origin:
         "lineage": "5f0c8a9b7d6e4f3a2b1c0d9e8f7a6b5c",
         "serial": 7,
         "endpoint": "wedata.example.com",
+        "region": "ap-singapore",
         "environment": "",
     }
     return Origin(**{**known, **fields})

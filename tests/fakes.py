@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from builders import STACK, a_spec
 from provisioner.core.address import Address, JSONObject, TaskId
@@ -35,19 +35,19 @@ from provisioner.core.calls import (
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, Rejected
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Change, Origin, Plan, make_plan
-from provisioner.core.state import Attempt, State, TaskRecord
+from provisioner.core.state import Attempt, Remote, State, TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.apply import Applied, Applier
-from provisioner.engine.ports import Completed
-from provisioner.engine.settle import Settler
+from provisioner.engine.ports import Completed, Outside
+from provisioner.engine.run import Run, Wish
+from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Settler, Window
 from provisioner.engine.steps import Context
-from provisioner.errors import ApiError, StateError
+from provisioner.errors import ApiError, ApiRefusedError, StateError
 from provisioner.store.disk import Disk
 
 START = 1_700_000_000
 """Unix seconds at which every fake clock begins."""
 
-SIGNATURE_SECONDS = 300
 
 CREATE = "CreateIntegrationTask"
 MODIFY = "ModifyIntegrationTask"
@@ -91,10 +91,6 @@ class ListReporter:
     def failed(self, change: Change, detail: str) -> None:
         """See ``Reporter.failed``."""
         self.heard.append(f"{change.address}: {change.action} failed: {detail}")
-
-    def note(self, change: Change, text: str) -> None:
-        """See ``Reporter.note``."""
-        self.heard.append(f"note: {change.address}: {text}")
 
 
 class SyncWorkers:
@@ -196,6 +192,16 @@ class FakeTaskApi:
 
         self.read_errors: deque[ApiError | None] = deque()
         self.sign_errors: deque[ApiError | None] = deque()
+        self.replaces = False
+        """Whether a modify leaves nothing of the body before; else absent fields stay as they were."""
+
+        self.merges_settings = False
+        """Whether settings that are not named stay as they were."""
+
+        self.unreadable: set[TaskId] = set()
+        """Tasks that are listed and that a read does not show."""
+
+        self.refuse_reads = False
         self.list_lag_seconds = 0
         self.pace_seconds: dict[str, float] = {}
         """Least time between two sends of an action."""
@@ -264,9 +270,11 @@ class FakeTaskApi:
         error = self.read_errors.popleft() if self.read_errors else None
         if error is not None:
             raise error
+        if self.refuse_reads:
+            raise ApiRefusedError("FailedOperation")
         self._let_late_ones_happen()
         stored = self.tasks.get(task_id)
-        return _shown(stored) if stored else None
+        return _shown(stored) if stored and task_id not in self.unreadable else None
 
     def inventory(self, project_id: str, *, progress: Callable[[int], None] | None = None) -> Listing:
         """See ``TaskApi.inventory``."""
@@ -316,11 +324,19 @@ class FakeTaskApi:
                 stored = self.tasks.get(task_id)
                 if stored is None:
                     return Refused(code="ResourceNotFound", message="no such task")
-                stored.body = {**stored.body, **self._kept(MODIFY, write.body)}
+                stored.body = self._modified(stored.body, self._kept(MODIFY, write.body))
                 return Done(task_id=task_id, request_id=f"r-{task_id}-m")
             case DeleteTask(task_id=task_id):
                 self.tasks.pop(task_id, None)
                 return Done(task_id=task_id, request_id=f"r-{task_id}-d")
+
+    def _modified(self, before: JSONObject, given: JSONObject) -> JSONObject:
+        if self.replaces:
+            return given
+        if not self.merges_settings:
+            return {**before, **given}
+        settings = {**cast("JSONObject", before["Config"]), **cast("JSONObject", given["Config"])}
+        return {**before, **given, "Config": settings}
 
     def _kept(self, action: str, body: JSONObject) -> JSONObject:
         return {key: value for key, value in body.items() if key not in self.dropped[action]}
@@ -364,6 +380,9 @@ class MemoryBackend:
         self.fail_after: int | None = None
         """So many entries more can be recorded; then every one fails."""
 
+        self.lost_track = False
+        """See ``StateBackend.lost_track``."""
+
         self._stack = stack
         self._ledger = Ledger(State(lineage="", stack=stack))
         self._is_ready = False
@@ -393,10 +412,10 @@ class MemoryBackend:
         """See ``StateBackend.attempts``."""
         return tuple(self._ledger.open[address] for address in sorted(self._ledger.open))
 
-    def begin(self, *, endpoint: str, new_lineage: Callable[[], str], reserve_bytes: int) -> None:
+    def begin(self, *, first: Callable[[State], State], reserve_bytes: int) -> None:
         """See ``StateBackend.begin``."""
         if not self._ledger.lineage:
-            self._ledger = Ledger(replace(self.state, lineage=new_lineage()))
+            self._ledger = Ledger(first(self.state))
         if not self._is_ready:
             self._is_ready = True
             self._write_snapshot()
@@ -417,6 +436,11 @@ class MemoryBackend:
         """See ``StateBackend.commit``."""
         if self._is_ready:
             self._write_snapshot()
+
+    def replace(self, state: State) -> None:
+        """See ``StateBackend.replace``."""
+        self._ledger = Ledger(state)
+        self._write_snapshot()
 
     def _write_snapshot(self) -> None:
         state = replace(self.state, serial=self.state.serial + 1)
@@ -476,6 +500,7 @@ class World:
         self.backend = MemoryBackend(stack=STACK, events=self.events)
         self.workers = SyncWorkers(self.clock, choose)
         self.reporter = ListReporter()
+        self.told: list[Settled] = []
         self.should_stop: Callable[[], bool] = lambda: False
         self.use_marker = use_marker
         self.ids = (f"{number:016x}" for number in range(1, 1_000_000))
@@ -488,7 +513,7 @@ class World:
 
     def ready(self) -> None:
         """Make ready to record."""
-        self.backend.begin(endpoint="test", new_lineage=lambda: "1ea6e", reserve_bytes=0)
+        self.backend.begin(first=first_state, reserve_bytes=0)
 
     def plan(self, *specs: TaskSpec) -> Plan:
         """What would have to happen for these, and no others, to exist."""
@@ -500,8 +525,11 @@ class World:
 
     def carry_out(self, changes: Iterable[Change], *, parallelism: int = 4) -> Applied:
         """Carry out changes with an engine of their own."""
-        applier = Applier(
-            self.context(),
+        return Applier(self.context(), self.outside(parallelism=parallelism)).carry_out(changes)
+
+    def outside(self, *, parallelism: int = 4) -> Outside:
+        """What a run goes through."""
+        return Outside(
             backend=self.backend,
             workers=self.workers,
             clock=self.clock,
@@ -509,7 +537,16 @@ class World:
             parallelism=parallelism,
             should_stop=lambda: self.should_stop(),  # noqa: PLW0108  # a test may set it later
         )
-        return applier.carry_out(changes)
+
+    def run(self, *specs: TaskSpec, wait: bool = False) -> Run:
+        """One run that is to come to these, and no others."""
+        wish = Wish(
+            desired=desired_of(specs),
+            plan_of=lambda state: make_plan(desired_of(specs), state, ORIGIN),
+            first=first_state,
+            wait=wait,
+        )
+        return Run(wish, self.context(), self.outside(), window=WINDOW, earlier=WINDOW, tell=self.told.append)
 
     def context(self) -> Context:
         """What every change needs to know."""
@@ -529,7 +566,8 @@ class World:
             clock=self.clock,
             stack=STACK,
             use_marker=self.use_marker,
-            window_seconds=WINDOW_SECONDS,
+            window=WINDOW,
+            first=first_state,
             ready=self.ready,
             progress=progress,
         )
@@ -540,11 +578,25 @@ class World:
 
 
 ORIGIN = Origin(
-    tool_version="0", stack=STACK, lineage="1ea6e", serial=0, endpoint="test", environment="default"
+    tool_version="0",
+    stack=STACK,
+    lineage="1ea6e",
+    serial=0,
+    endpoint="test",
+    region="",
+    environment="default",
 )
 
-WINDOW_SECONDS = SIGNATURE_SECONDS + 60 + 30
+LAG_SECONDS = 30
+WINDOW_SECONDS = SIGNATURE_SECONDS + 60 + LAG_SECONDS
 """After signing, until nothing can take effect or stay unlisted any more."""
+
+WINDOW = Window(late=WINDOW_SECONDS, lag=LAG_SECONDS)
+
+
+def first_state(empty: State) -> State:
+    """A state to begin with."""
+    return replace(empty, lineage="1ea6e", remote=Remote("test", ""))
 
 
 # ── the disk ────────────────────────────────────────────────────────────────
@@ -641,6 +693,10 @@ class WatchedDisk(Disk):
 
         handle: int | None = self._do("lock", act)
         return handle
+
+    def is_named(self, handle: int, path: str) -> bool:
+        """See ``Disk.is_named``; looking is no effect."""
+        return self._disk.is_named(handle, path)
 
     def make_folder(self, path: str) -> None:
         """See ``Disk.make_folder``."""
@@ -761,6 +817,10 @@ class MemoryDisk(Disk):
             return None
         self._locked.add(id(inode))
         return self.open(path)
+
+    def is_named(self, handle: int, path: str) -> bool:
+        """See ``Disk.is_named``."""
+        return self._names.get(path) is self._handles[handle]
 
     def make_folder(self, path: str) -> None:
         """See ``Disk.make_folder``; there are no folders here."""

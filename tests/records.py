@@ -74,7 +74,12 @@ def some_state(*names: str, **changes: Any) -> State:
 def some_header(**changes: Any) -> Header:
     """The header of a journal that extends ``some_state``."""
     header = Header(
-        lineage="1f2e3d4c5b6a7988", stack=STACK, base_serial=3, base_seq=7, endpoint="http://127.0.0.1:1"
+        lineage="1f2e3d4c5b6a7988",
+        stack=STACK,
+        base_serial=3,
+        base_seq=7,
+        base_checksum="c" * 64,
+        journal="a" * 16,
     )
     return replace(header, **changes)
 

@@ -51,6 +51,7 @@ _TARGETS = _flag(
 _LOCK_TIMEOUT = _flag(
     "--lock-timeout", metavar="SECONDS", default="0", help="wait this long for another run to end"
 )
+_WAIT = _flag("--wait", help="wait for what time will settle, instead of leaving it to the next run")
 _PLAN_FILE = _operand("plan_file", nargs="?", default=None, metavar="PLANFILE", help="a saved plan")
 _APPROVE = _flag("--auto-approve", help="do not ask")
 
@@ -69,10 +70,10 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("apply", "carry out the plan, after asking", (
         _PLAN_FILE,
-        _APPROVE, _TARGETS, _JSON, _VERBOSE, _LOCK_TIMEOUT,
+        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT,
     )),
     Command("destroy", "delete every task of this project, after asking", (
-        _APPROVE, _TARGETS, _JSON, _VERBOSE, _LOCK_TIMEOUT,
+        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT,
     )),
     Command("show", "show the state, or a saved plan", (
         _PLAN_FILE,
@@ -94,6 +95,12 @@ COMMANDS: tuple[Command, ...] = (
         _LOCK_TIMEOUT,
     )),
     Command("state accept", "accept a state file that was edited by hand", (_LOCK_TIMEOUT,)),
+    Command("resolve", "find out what became of writes without an answer", (
+        _operand("address", nargs="?", default=None, metavar="ADDRESS", help="a task, with one of:"),
+        _flag("--adopt", metavar="TASK_ID", default=None, help="this is its task"),
+        _flag("--absent", help="its open write left nothing"),
+        _WAIT, _LOCK_TIMEOUT,
+    )),
     Command("force-unlock", "say who holds the lock; clear what a dead run left", ()),
     Command("schema", "print a JSON Schema", (
         _operand("what", nargs="?", default="manifest", metavar="WHAT",

@@ -96,6 +96,7 @@ def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, 
         as_json=values.json,
         destroy=destroy,
         verbose=values.verbose,
+        wait=values.wait,
         lock_timeout_seconds=_lock_timeout(values),
     )
     return apply(terminal, _options(values), chosen)
@@ -142,6 +143,20 @@ def _state_accept(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.state import accept
 
     return accept(terminal, _options(values), lock_timeout_seconds=_lock_timeout(values))
+
+
+def _resolve(terminal: Terminal, values: Namespace) -> int:
+    from provisioner.commands.resolve import ResolveOptions, resolve
+
+    chosen = ResolveOptions(
+        address=values.address,
+        adopt=values.adopt,
+        absent=values.absent,
+        project_id=values.project_id,
+        wait=values.wait,
+        lock_timeout_seconds=_lock_timeout(values),
+    )
+    return resolve(terminal, _options(values), chosen)
 
 
 def _force_unlock(terminal: Terminal, values: Namespace) -> int:
@@ -191,6 +206,7 @@ _FUNCTIONS: Mapping[str, Run] = {
     "state mv": _state_mv,
     "state rm": _state_rm,
     "state accept": _state_accept,
+    "resolve": _resolve,
     "force-unlock": _force_unlock,
     "schema": _schema,
     "emulator": _emulator,

@@ -12,16 +12,18 @@ from provisioner.errors import StateLockedError
 from provisioner.store.backend import Holder, LocalBackend
 
 _LOOK_SECONDS = 0.2
+_MOMENT_SECONDS = 2.0
 
 
 @contextmanager
-def locked(terminal: Terminal, backend: LocalBackend, timeout_seconds: float = 0) -> Iterator[None]:
-    """Hold the lock; wait for it as long as was asked.
+def locked(terminal: Terminal, backend: LocalBackend, timeout_seconds: float = 0) -> Iterator[bool]:
+    """Hold the lock; wait for it as long as was asked. Yields whether another run had it before.
 
     Raises:
         StateLockedError: somebody else holds it.
     """
-    deadline = time.monotonic() + timeout_seconds
+    # Whoever only looks whether it is free has it for a moment and leaves no name.
+    deadline = time.monotonic() + max(timeout_seconds, _MOMENT_SECONDS)
     said = False
     with ExitStack() as stack:
         while True:
@@ -29,13 +31,14 @@ def locked(terminal: Terminal, backend: LocalBackend, timeout_seconds: float = 0
                 stack.enter_context(backend.locked(this_run(int(time.time()))))
                 break
             except StateLockedError as error:
-                if time.monotonic() >= deadline:
+                is_named = backend.holder() is not None
+                if time.monotonic() >= deadline or (is_named and not timeout_seconds):
                     raise
-                if not said:
+                if is_named and not said:
                     terminal.say(f"{error}\nWaiting up to {timeout_seconds:g} seconds ...")
-                said = True
+                    said = True
                 time.sleep(_LOOK_SECONDS)
-        yield
+        yield said
 
 
 def this_run(now: int) -> Holder:

@@ -1,193 +1,226 @@
 """How an apply ended: in words, as JSON, and as an exit code.
 
-Rule: every task of the plan is accounted for: done, refused, unknown, or not attempted; and the
-command to continue is named.
+Rule: every task of the plan is accounted for: done, not done, unknown, waiting, or not attempted; and
+the command to continue is named.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from provisioner.commands.terminal import Terminal
-from provisioner.core.address import Address
 from provisioner.core.advice import advice_for
-from provisioner.core.calls import Done, Refused, Unknown
-from provisioner.core.plan import Action, Change, Plan
-from provisioner.core.state import TaskRecord, WriteKind
+from provisioner.core.calls import Done, Refused, RemoteTask, Unknown
+from provisioner.core.diff import FieldChange, path_label
+from provisioner.core.plan import Action, Change
+from provisioner.core.state import WriteKind
 from provisioner.core.text import printable
 from provisioner.core.times import utc_clock
-from provisioner.engine.apply import Applied
-from provisioner.engine.settle import Settled
+from provisioner.engine.run import Outcome
+from provisioner.engine.settle import Conflict, Held, Settled
 from provisioner.engine.steps import Result
-from provisioner.errors import ApiRefusedError, InterruptedRunError, OutcomeUnknownError, UsageError
-from provisioner.render.apply_text import Failure, Tally, render_summary
+from provisioner.errors import ApiRefusedError, ConflictError, InterruptedRunError, OutcomeUnknownError
+from provisioner.render.apply_text import Failure, Tally, Waiting, render_summary
+
+_SHOWN_FIELDS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """Everything there is to say about one apply."""
-
-    plan: Plan
-    applied: Applied = field(default_factory=Applied)
-    settled: Settled = field(default_factory=Settled)
-    """What became of the writes that this run left open."""
-
-    blocked: tuple[Change, ...] = ()
-    """Changes that wait for an earlier write whose outcome is not known yet."""
-
-    interrupted: bool = False
-    cancelled: bool = False
-    """The person did not say yes."""
-
-
-def settled_lines(settled: Settled) -> Iterator[str]:
-    """What settling found, a line for each address."""
+def settled_lines(settled: Settled, *, wait: bool = False) -> Iterator[str]:
+    """What looking found, a line for each address."""
     for address, record in settled.adopted:
         yield f"{address}: found in WeData and recorded [id={printable(record.task_id)}]"
     for attempt in settled.absent:
         verb = "created nothing" if attempt.kind is WriteKind.CREATE else "left no task"
         yield f"{attempt.address}: the earlier {attempt.kind} {verb}"
     for attempt in settled.repeat:
-        yield f"{attempt.address}: the earlier {attempt.kind} may not have taken effect; it is planned anew"
-    for pending in settled.pending:
-        address, until = pending.attempt.address, utc_clock(pending.until)
-        yield f"{address}: its creation may still take effect; pending until {until}"
+        yield f"{attempt.address}: the earlier {attempt.kind} did not take effect"
+    for held in settled.held:
+        yield f"{held.address}: {printable(held.why)}{_until(held, 'waiting' if wait else 'pending')}"
     for conflict in settled.conflicts:
-        ids = ", ".join(printable(task.task_id) for task in conflict.tasks)
-        yield f"{conflict.address}: {conflict.why}: {ids}"
+        yield f"{conflict.address}: {conflict.why}: {_ids(conflict.tasks)}"
+    for task in settled.strays:
+        yield (
+            f"Note: {printable(task.name)} [id={printable(task.task_id)}] carries this project's marker, "
+            "but is not the task of any address here. It is left alone."
+        )
 
 
 def conclude(terminal: Terminal, outcome: Outcome, *, as_json: bool) -> int:
     """Say how it ended and return the exit code."""
-    if outcome.cancelled:
-        terminal.say("\nApply cancelled. Nothing was changed.")
-        return UsageError.exit_code
     if as_json:
         terminal.result(json.dumps(_document(outcome), indent=2, ensure_ascii=True))
-    elif outcome.applied.results or outcome.applied.not_attempted or outcome.blocked:
+    elif outcome.applied.results or outcome.applied.not_attempted or _waiting(outcome):
         terminal.result(_summary(outcome, colour=terminal.colour))
     return _exit_code(outcome)
 
 
 def _summary(outcome: Outcome, *, colour: bool) -> str:
+    until = {one.address: one.until for one in outcome.after.held}
     return render_summary(
         _tally(outcome),
-        [*_failures(outcome), *_blocked_failures(outcome)],
+        [_failure(result, until.get(result.change.address, 0)) for result in outcome.applied.failures],
+        waiting=_waiting(outcome),
         not_attempted=[change.address for change in outcome.applied.not_attempted],
-        reason=_reason(outcome),
+        reason="interrupted" if outcome.interrupted else outcome.applied.gave_up,
         destroy=outcome.plan.origin.destroy,
         colour=colour,
     )
 
 
 def _tally(outcome: Outcome) -> Tally:
-    """What is recorded as done; what was found after its answer was lost counts as done."""
-    adopted = {address for address, _ in outcome.settled.adopted}
-    done = [result for result in outcome.applied.results if _is_done(result, adopted) or _is_made(result)]
-    actions = [result.change.action for result in done]
-    replaced = actions.count(Action.REPLACE)
+    """What is recorded as done, write by write: a replace that failed half-way has destroyed."""
+    results = outcome.applied.results
     return Tally(
-        added=actions.count(Action.CREATE) + replaced,
-        changed=actions.count(Action.UPDATE),
-        destroyed=actions.count(Action.DELETE) + replaced,
+        added=sum(WriteKind.CREATE in result.done for result in results),
+        changed=sum(
+            WriteKind.UPDATE in result.done and result.change.action is Action.UPDATE for result in results
+        ),
+        destroyed=sum(WriteKind.DELETE in result.done for result in results),
     )
 
 
-def _is_done(result: Result, adopted: set[Address]) -> bool:
-    return isinstance(result.reply, Done) or (
-        isinstance(result.reply, Unknown) and result.change.address in adopted
+# ── what did not come to what was asked for ─────────────────────────────────
+
+
+def _failure(result: Result, until: int = 0) -> Failure:
+    """``until``: when a write without an answer can be settled for good, in Unix seconds; 0: not known."""
+    change, reply = result.change, result.reply
+    code, message = ("", "") if isinstance(reply, Done) else (reply.code, reply.message)
+    if isinstance(reply, Done):
+        code = "NotConfirmed" if result.unread else "NotKept"
+        message = result.unread or _lost_text(result.lost)
+    return Failure(
+        address=change.address,
+        source=change.source,
+        action=result.action,
+        code=code,
+        message=message,
+        request_id=reply.request_id,
+        advice=_advice(result, until),
+        unknown=isinstance(reply, Unknown),
     )
 
 
-def _is_made(result: Result) -> bool:
-    """Whether a task was created although writing the rest of it failed."""
-    return result.change.action is Action.CREATE and result.kind is WriteKind.UPDATE
+def _advice(result: Result, until: int) -> str:
+    reply, address = result.reply, result.change.address
+    match reply:
+        case Unknown():
+            when = f" It is settled for good after {utc_clock(until)}." if until else ""
+            return f"Nothing is sent again until it is known; the next apply looks first.{when}"
+        case Done() if result.unread:
+            return f"The task exists [id={printable(reply.task_id)}]; the next apply writes it once more."
+        case Done():
+            return "Write what the service takes, or leave the field to others: lifecycle.ignore_changes."
+        case Refused() if reply.code.startswith("ResourceNotFound") and result.kind is WriteKind.UPDATE:
+            return (
+                f"The task is gone from WeData. To have it again: provisioner state rm {address}, then apply."
+            )
+        case Refused():
+            return advice_for(reply.code)
 
 
-def _failures(outcome: Outcome) -> Iterator[Failure]:
-    adopted = {address for address, _ in outcome.settled.adopted}
-    until = {pending.attempt.address: pending.until for pending in outcome.settled.pending}
-    for result in outcome.applied.results:
-        reply = result.reply
-        if isinstance(reply, Done) or _is_done(result, adopted):
-            continue
-        is_unknown = isinstance(reply, Unknown)
-        yield Failure(
-            address=result.change.address,
-            source=result.change.source,
-            action=result.action,
-            code=reply.code,
-            message=reply.message,
-            request_id=reply.request_id,
-            advice=_unknown_advice(until.get(result.change.address))
-            if is_unknown
-            else advice_for(reply.code),
-            unknown=is_unknown,
-        )
+def _lost_text(lost: tuple[FieldChange, ...]) -> str:
+    """``the service did not keep Config.x (it has null, not "1")``, for the first few."""
+    said = [_lost_field(field) for field in lost[:_SHOWN_FIELDS]]
+    more = f" and {len(lost) - len(said)} more" if len(lost) > len(said) else ""
+    return f"the service did not keep {', '.join(said)}{more}"
 
 
-def _blocked_failures(outcome: Outcome) -> Iterator[Failure]:
-    for change in outcome.blocked:
-        yield Failure(
-            address=change.address,
-            source=change.source,
-            action="CreateIntegrationTask",
-            code="Unknown",
-            message="an earlier create was not answered, and the task is not listed yet",
-            request_id="",
-            advice=_unknown_advice(None),
-            unknown=True,
-        )
+def _lost_field(field: FieldChange) -> str:
+    label = path_label(field.path)
+    if field.sensitive:
+        return label
+    there, ours = (json.dumps(side, ensure_ascii=False) for side in (field.before, field.after))
+    return f"{label} (it has {_cut(there)}, not {_cut(ours)})"
 
 
-def _unknown_advice(until: int | None) -> str:
-    when = f" after {utc_clock(until)}" if until else ""
-    return (
-        f"Nothing is sent again until it is known. Run the command again{when}: it looks for the task first."
-    )
+def _cut(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
-def _reason(outcome: Outcome) -> str:
-    return "interrupted" if outcome.interrupted else outcome.applied.gave_up
+# ── what waits ──────────────────────────────────────────────────────────────
+
+
+def _held(outcome: Outcome) -> dict[str, Held | Conflict]:
+    """What nothing was sent for, by address; a write of this run is a failure and not listed twice."""
+    reported = {result.change.address for result in outcome.applied.failures}
+    found: dict[str, Held | Conflict] = {}
+    for settled in (outcome.before, outcome.after):
+        found.update((one.address, one) for one in settled.held if one.address not in reported)
+        found.update((one.address, one) for one in settled.conflicts)
+    return dict(sorted(found.items()))
+
+
+def _waiting(outcome: Outcome) -> list[Waiting]:
+    changes: dict[str, Change] = {change.address: change for change in outcome.not_sent}
+    rows = []
+    for address, one in _held(outcome).items():
+        change = changes.get(address)
+        if isinstance(one, Held):
+            text, advice = f"{one.why}{_until(one, 'pending')}", ""
+        else:
+            text = f"{one.why}: {_ids(one.tasks)}"
+            advice = f"Say which one is its task: provisioner resolve {address} --adopt TASK_ID"
+        source = change.source if change is not None else None
+        rows.append(Waiting(address=one.address, source=source, text=text, advice=advice))
+    return rows
+
+
+def _until(held: Held, word: str) -> str:
+    return f"; {word} until {utc_clock(held.until)}" if held.until else ""
+
+
+def _ids(tasks: tuple[RemoteTask, ...]) -> str:
+    return ", ".join(printable(task.task_id) for task in tasks)
+
+
+# ── for programs ────────────────────────────────────────────────────────────
 
 
 def _exit_code(outcome: Outcome) -> int:
     if outcome.interrupted:
         return InterruptedRunError.exit_code
-    failures = [*_failures(outcome), *_blocked_failures(outcome)]
-    if any(failure.unknown for failure in failures):
+    failures, held = outcome.applied.failures, _held(outcome).values()
+    if any(isinstance(result.reply, Unknown) for result in failures) or any(
+        isinstance(one, Held) for one in held
+    ):
         return OutcomeUnknownError.exit_code
     if failures or outcome.applied.not_attempted:
         return ApiRefusedError.exit_code
-    return 0
+    return ConflictError.exit_code if held else 0
 
 
 def _document(outcome: Outcome) -> dict[str, object]:
     tally = _tally(outcome)
-    adopted = dict(outcome.settled.adopted)
     return {
         "format_version": "1.0",
         "summary": {"added": tally.added, "changed": tally.changed, "destroyed": tally.destroyed},
         "interrupted": outcome.interrupted,
-        "results": [_result_document(result, adopted) for result in outcome.applied.results],
+        "results": [_result_document(result) for result in outcome.applied.results],
         "not_attempted": [change.address for change in outcome.applied.not_attempted],
-        "pending": [change.address for change in outcome.blocked],
+        "waiting": [
+            {
+                "address": address,
+                "why": one.why,
+                "until": one.until if isinstance(one, Held) else 0,
+                "task_ids": [task.task_id for task in one.tasks] if isinstance(one, Conflict) else [],
+            }
+            for address, one in _held(outcome).items()
+        ],
     }
 
 
-def _result_document(result: Result, adopted: dict[Address, TaskRecord]) -> dict[str, object]:
+def _result_document(result: Result) -> dict[str, object]:
     reply = result.reply
-    found = adopted.get(result.change.address)
-    document: dict[str, object] = {
+    outcome = "done" if result.is_good else "unknown" if isinstance(reply, Unknown) else "failed"
+    failure = None if result.is_good else _failure(result)
+    return {
         "address": result.change.address,
         "action": result.change.action.value,
         "api_action": result.action,
+        "outcome": outcome,
+        "done": sorted(kind.value for kind in result.done),
+        "task_id": reply.task_id if isinstance(reply, Done) else None,
         "request_id": reply.request_id,
-        "remarks": list(result.remarks),
+        "code": failure.code if failure else None,
+        "message": failure.message if failure else None,
     }
-    if isinstance(reply, Done):
-        return {**document, "outcome": "done", "task_id": reply.task_id}
-    if isinstance(reply, Unknown) and found is not None:
-        return {**document, "outcome": "done", "task_id": found.task_id}
-    outcome = "refused" if isinstance(reply, Refused) else "unknown"
-    return {**document, "outcome": outcome, "task_id": None, "code": reply.code, "message": reply.message}

@@ -17,9 +17,11 @@ from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode
-from provisioner.core.state import State
-from provisioner.errors import ManifestError, UsageError
+from provisioner.core.state import Remote, State
+from provisioner.core.text import printable
+from provisioner.errors import ManifestError, StateError, UsageError
 from provisioner.render.plan_text import render_plan
+from provisioner.store.backend import LocalBackend
 from provisioner.store.disk import Disk, write_atomic
 
 CHANGES = 2
@@ -47,12 +49,13 @@ def plan(  # one parameter a flag
     out = os.path.abspath(out) if out else None
     project = open_project(options)
     backend = project.backend()
-    state = backend.load()
-    desired = desired_tasks(terminal, project, state, destroy=destroy)
+    state = load_state(project, backend)
+    desired = desired_tasks(terminal, project, state)
     if backend.is_locked():
         terminal.say("Another run holds the lock: an apply is in progress, so this plan may be out of date.")
-    planned = plan_of(project, desired, state, targets=targets, destroy=destroy)
-    ensure_allowed(planned, state, limits_of(project))
+    wanted = {} if destroy else desired
+    planned = plan_of(project, wanted, state, targets=targets, destroy=destroy)
+    ensure_allowed(planned, state, limits_of(project), desired)
     document = encode(planned) if as_json or out else b""
     if as_json:
         terminal.result(document.decode())
@@ -66,16 +69,37 @@ def plan(  # one parameter a flag
     return CHANGES if detailed_exitcode and not planned.is_empty else 0
 
 
-def desired_tasks(
-    terminal: Terminal, project: Project, state: State, *, destroy: bool
-) -> Mapping[Address, TaskSpec]:
-    """What the manifests ask for, or nothing if everything is to go.
+def load_state(project: Project, backend: LocalBackend) -> State:
+    """The state, if it is one of the service that this project's calls go to.
+
+    Raises:
+        StateError: it is not, or it cannot be trusted.
+    """
+    state = backend.load()
+    known, remote = state.remote, project.remote
+    # Without a region of ours there is nothing to compare; a call asks for one first.
+    is_same = (remote.endpoint, remote.region or known.region) == (known.endpoint, known.region)
+    if state.lineage and not is_same:
+        raise StateError(
+            "The state belongs to another service.\n"
+            f"  {printable(project.settings.state)}: {_place(known)}; this project is at {_place(remote)}.\n"
+            "A TaskId means something there only. Use another state file (--state, or an environment) for\n"
+            "another service. If both names lead to the same one, accept the state for this one:\n"
+            "  provisioner state accept"
+        )
+    return state
+
+
+def _place(remote: Remote) -> str:
+    return printable(f"{remote.endpoint} {remote.region}".strip())
+
+
+def desired_tasks(terminal: Terminal, project: Project, state: State) -> Mapping[Address, TaskSpec]:
+    """What the manifests ask for.
 
     Raises:
         ManifestError: a manifest has errors.
     """
-    if destroy:
-        return {}
     manifests: Manifests = project.manifests(state)
     if manifests.errors:
         raise ManifestError(problem_text(manifests.problems))

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from provisioner import __version__
 from provisioner.core.address import Address, JSONObject, Source
@@ -17,8 +18,8 @@ from provisioner.core.manifest import Defaults, Parsed, TaskSpec, collect, parse
 from provisioner.core.plan import Origin
 from provisioner.core.problem import Problem, Severity
 from provisioner.core.schema import manifest_schema
-from provisioner.core.settings import BY_NAME, FILE_NAME, Settings, resolve, settings_schema
-from provisioner.core.state import State
+from provisioner.core.settings import BY_NAME, EMBEDDED, FILE_NAME, Settings, resolve, settings_schema
+from provisioner.core.state import Remote, State
 from provisioner.core.validation import Checker, Fault, nearest
 from provisioner.errors import ManifestError, UsageError
 from provisioner.store.backend import LocalBackend
@@ -87,6 +88,24 @@ class Project:
         """The state file; nothing is read yet."""
         return LocalBackend(self.settings.state, stack=self.settings.stack, tool_version=__version__)
 
+    @cached_property
+    def remote(self) -> Remote:
+        """Which service the calls go to; the region is empty where none is set.
+
+        Raises:
+            UsageError: the endpoint cannot be used.
+        """
+        settings = self.settings
+        if settings.is_embedded:
+            return Remote(EMBEDDED, "")
+        from provisioner.cloud.credentials import find_region
+        from provisioner.cloud.endpoint import parse_endpoint
+
+        endpoint = parse_endpoint(settings.endpoint)
+        region = settings.region or find_region(os.environ, home=os.path.expanduser("~")) or ""
+        # An emulator on this machine is the same one whatever port it was given this time.
+        return Remote(f"http://{endpoint.host}" if endpoint.is_loopback else str(endpoint), region)
+
     def origin(self, state: State, *, targets: Sequence[Address] = (), destroy: bool = False) -> Origin:
         """What a plan of this project is worked out from."""
         return Origin(
@@ -94,7 +113,8 @@ class Project:
             stack=self.settings.stack,
             lineage=state.lineage,
             serial=state.serial,
-            endpoint=self.settings.endpoint,
+            endpoint=self.remote.endpoint,
+            region=self.remote.region,
             environment=self.settings.environment,
             targets=tuple(targets),
             destroy=destroy,

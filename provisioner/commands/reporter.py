@@ -11,11 +11,11 @@ from provisioner.render import apply_text
 class ApplyReporter:
     """See ``engine.ports.Reporter``."""
 
-    def __init__(
-        self, terminal: Terminal, *, done: Callable[[int], None], monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, terminal: Terminal, *, monotonic: Callable[[], float]) -> None:
+        self.done: Callable[[int], object] = lambda _: None
+        """Hears how many changes have ended."""
+
         self._terminal = terminal
-        self._done = done
         self._monotonic = monotonic
         self._count = 0
         self._began: dict[Address, float] = {}
@@ -37,10 +37,6 @@ class ApplyReporter:
         self._terminal.say(apply_text.failed(change, detail))
         self._advance()
 
-    def note(self, change: Change, text: str) -> None:
-        """See ``Reporter.note``."""
-        self._terminal.say(apply_text.note(change, text))
-
     def _advance(self) -> None:
         self._count += 1
-        self._done(self._count)
+        self.done(self._count)

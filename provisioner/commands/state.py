@@ -38,7 +38,7 @@ def move(
             )
         _ensure_settled(state, source)
         changed = with_task(without_task(state, Address(source)), Address(target), record)
-        backend.replace(changed, endpoint=project.settings.endpoint)
+        backend.replace(changed)
     terminal.result(f"Moved {source} to {target} [id={printable(record.task_id)}].")
     terminal.say(f"Write name: {target} in its manifest, or the next plan deletes one and creates the other.")
     return 0
@@ -60,7 +60,7 @@ def forget(
         for address in addresses:
             _ensure_settled(state, address)
         tasks = {address: kept for address, kept in state.tasks.items() if address not in records}
-        backend.replace(replace(state, tasks=tasks), endpoint=project.settings.endpoint)
+        backend.replace(replace(state, tasks=tasks))
     for address, record in records.items():
         terminal.result(f"Forgot {address} [id={printable(record.task_id)}]. The task itself still exists.")
     terminal.say(
@@ -82,7 +82,7 @@ def accept(terminal: Terminal, options: Options, *, lock_timeout_seconds: float)
         if not state.lineage:
             terminal.result("There is no state file.")
             return 0
-        backend.replace(state, endpoint=project.settings.endpoint)
+        backend.replace(replace(state, remote=project.remote))
     terminal.result(f"Accepted the state file: {len(state.tasks)} tasks.")
     return 0
 

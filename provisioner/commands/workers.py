@@ -72,6 +72,15 @@ class Interrupt:
             for name, handler in before.items():
                 signal.signal(name, handler)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Ctrl-C ends the program while ``with`` lasts: at a prompt there is nothing to finish first."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         if self._asked.is_set():
             raise KeyboardInterrupt

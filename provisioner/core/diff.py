@@ -20,6 +20,9 @@ _SECRET = re.compile(r"passw|secret|token|credential|private.?key|access.?key", 
 
 Path = tuple[str, ...]
 
+ORDER = "(order)"
+"""The last part of a path where only the order of a list's items differs."""
+
 
 class ItemKey(str):
     """The key of a list item on a path; labelled in quotes, unlike a field's name."""
@@ -139,7 +142,7 @@ def _order(old: list[tuple[str, ...]], new: list[tuple[str, ...]], path: Path) -
     before = [" → ".join(key) for key in old if key in in_new]
     after = [" → ".join(key) for key in new if key in in_old]
     if before != after:
-        yield FieldChange(path=(*path, "(order)"), before=before, after=after)
+        yield FieldChange(path=(*path, ORDER), before=before, after=after)
 
 
 def _irregular(old: Sequence[JSONObject], new: Sequence[JSONObject], path: Path) -> Iterator[FieldChange]:

@@ -81,6 +81,9 @@ class FieldRule:
     replaces: str = ""
     """Why a change cannot be made in place; empty if it can."""
 
+    unset: str = ""
+    """What the service shows where the field is not set, beside null and the empty text."""
+
     china_only: bool = False
     """Declared on the China site only; the international gateway refuses undeclared fields."""
 
@@ -124,10 +127,10 @@ _TASK = (
         values=(201, 202),
         replaces="a task stays real-time or offline for life",
     ),
-    _shared("WorkflowId", _S, "Workflow that holds an offline task."),
+    _shared("WorkflowId", _S, "Workflow that holds an offline task.", unset="-1"),
     _service("TaskId", _S, "Given by the service when the task is created."),
     _service("ScheduleTaskId", _S, "The scheduler's own id of the task."),
-    _service("TaskGroupId", _S, "Group of the stream engine."),
+    _service("TaskGroupId", _S, "Group of the stream engine.", unset="-1"),
     _row("ProjectId", _S, Role.MIRROR, "The project once more; left out, it is filled in."),
     _service("CreatorUin", _S, "Account that created the task."),
     _service("OperatorUin", _S, "Account that last operated the task."),

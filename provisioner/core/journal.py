@@ -42,8 +42,11 @@ class Header:
     stack: str
     base_serial: int
     base_seq: int
-    endpoint: str
-    """Where the calls of this journal go."""
+    base_checksum: str
+    """Of the snapshot: another one of the same serial, made elsewhere, is not the base."""
+
+    journal: str
+    """Random id of this journal: an earlier one of the same base is not this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class Verdict(StrEnum):
     """There is no such task: a create left nothing, a delete succeeded."""
 
     CONFIRMED = "confirmed"
-    """What a create wrote was read back: from now on its digest counts."""
+    """What was written was read back: from now on what is there counts."""
 
     REPEAT = "repeat"
     """The task exists, but what it holds is not known: the next plan sends the whole body again."""
@@ -149,6 +152,11 @@ class Ledger:
         self.open = dict(state.open)
 
     @property
+    def serial(self) -> int:
+        """Of the snapshot that it all began with."""
+        return self._base.serial
+
+    @property
     def state(self) -> State:
         """The state now: a copy, so it costs what the state's size is."""
         return replace(self._base, seq=self.seq, tasks=dict(self.tasks), open=dict(self.open))
@@ -183,10 +191,9 @@ class Ledger:
         record = None
         if attempt.kind is not WriteKind.DELETE:
             record = record_of(attempt, entry.task_id, request_id=entry.request_id, at=entry.at, known=known)
-            if attempt.kind is WriteKind.CREATE:
-                # Whether a create keeps everything is not documented; until it was read back (CONFIRMED)
-                # the task exists and its content is not known.
-                record = replace(record, digest="")
+            # Whether a write is kept whole is not documented; until it was read back (CONFIRMED) the task
+            # exists and its content is not known.
+            record = replace(record, digest="")
         self._put(entry.address, record)
 
     def _put(self, address: Address, record: TaskRecord | None) -> None:

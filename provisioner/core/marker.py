@@ -4,8 +4,8 @@ Rule: the marker is added when a body is sent and taken off before anybody compa
 Description. CreateIntegrationTask has no idempotency token, and Description is the only free text
 that a listing shows again; so a task that carries our marker can be found after its answer was lost.
 
-The tail is ``[provisioner STACK/ADDRESS/ATTEMPT]``: the stack's id, a digest of the address, and a
-random id of the attempt.
+It is ``[provisioner STACK/ADDRESS/ATTEMPT]``: the stack's id, a digest of the address, and a random id
+of the attempt. It is written at the end and found anywhere: people add to descriptions.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from provisioner.core.address import Address
 
-_TAIL = re.compile(r"[ \n]?\[provisioner ([0-9a-f]{16})/([0-9a-f]{16})/([0-9a-f]{16})\]$")
+_MARKER = re.compile(r"[ \n]?\[provisioner ([0-9a-f]{16})/([0-9a-f]{16})/([0-9a-f]{16})\]")
 
 ID_DIGITS = 16
 """Hexadecimal digits in each part: 64 bits, far beyond collision among a stack's tasks."""
@@ -51,10 +51,10 @@ def with_marker(description: str, marker: Marker) -> str:
 
 def without_marker(description: str) -> str:
     """The Description as its author wrote it."""
-    return _TAIL.sub("", description)
+    return _MARKER.sub("", description)
 
 
 def find_marker(description: str) -> Marker | None:
-    """The marker at the end of a Description, if there is one."""
-    found = _TAIL.search(description)
-    return Marker(*found.groups()) if found else None
+    """The marker in a Description, if there is one; the last of several."""
+    found = _MARKER.findall(description)
+    return Marker(*found[-1]) if found else None

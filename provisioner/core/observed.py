@@ -1,7 +1,8 @@
 """What the service kept of what we wrote.
 
-Rule: only what was written is looked at. The service adds, renumbers, re-serialises and leaves
-empty; none of that is a difference. What remains is: a written value that is not there.
+Rule: only what was written is looked at, and what was to be taken away. The service adds, renumbers,
+re-serialises and leaves empty; none of that is a difference. What remains is: a written value that is
+not there, and a value that should be gone and is not.
 
 Source of the tolerances: a captured reply of the live service (lists that are not set come back as
 null, unset ids as "-1", TaskMode as "" for whole-database tasks, settings in any order with extra
@@ -10,24 +11,49 @@ names, JSON inside values re-serialised) and the vendor's field notes.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.canonical import record_text
-from provisioner.core.diff import FieldChange, ItemKey, Path
+from provisioner.core.diff import ORDER, FieldChange, ItemKey, Path
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
 from provisioner.core.marker import without_marker
 
 _LOOKED_AT = frozenset({Role.INPUT, Role.SHARED})
-_UNSET_ID = "-1"
+_EMPTY: tuple[JSONValue, ...] = (None, "", [], {})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A body after it was written."""
+
+    body: JSONObject
+    """As the service holds it, in canonical form: what was written, but for what is in ``lost``."""
+
+    lost: tuple[FieldChange, ...]
+    """What is there otherwise than it was written: ``before`` is the service's, ``after`` is ours."""
 
 
 def not_kept(written: JSONObject, observed: JSONObject) -> tuple[FieldChange, ...]:
-    """Every written value that the service shows differently: ``before`` is its, ``after`` ours."""
+    """Every written value that the service shows differently."""
+    return kept(written, observed).lost
+
+
+def kept(written: JSONObject, observed: JSONObject, *, before: JSONObject | None = None) -> Kept:
+    """A written body beside TaskInfo as the service shows it.
+
+    Args:
+        written: in canonical form.
+        observed: as it was read, unprocessed.
+        before: the body that was written over; what it has and ``written`` has not should be gone.
+    """
     numbers = _numbers(written, observed)
     lost: list[FieldChange] = []
-    _object(written, observed, TASK, (), numbers, lost)
-    return tuple(lost)
+    body = _object(written, observed, TASK, (), numbers, lost)
+    if before is not None:
+        _leave_what_is_left(before, written, observed, body, lost)
+    return Kept(body, tuple(lost))
 
 
 def _numbers(written: JSONObject, observed: JSONObject) -> Mapping[str, str]:
@@ -44,36 +70,41 @@ def _object(
     path: Path,
     numbers: Mapping[str, str],
     lost: list[FieldChange],
-) -> None:
-    rules = OBJECTS[name]
+) -> dict[str, JSONValue]:
+    rules, result = OBJECTS[name], dict[str, JSONValue]()
     for key, value in written.items():
+        # A name the table does not know can only come from an older or newer version's state.
         rule = rules.get(key)
-        if rule is None:
-            # A name the table does not know can only come from an older or newer version's state.
-            if value != observed.get(key):
-                lost.append(FieldChange(path=(*path, key), before=observed.get(key), after=value))
-        elif rule.role in _LOOKED_AT:
-            _field(value, observed.get(key), rule, (*path, key), numbers, lost)
+        if rule is not None and rule.role not in _LOOKED_AT:
+            found = value
+        else:
+            found = _field(value, observed.get(key), rule, (*path, key), numbers, lost)
+        if found not in _EMPTY:
+            result[key] = found
+    return result
 
 
 def _field(
     ours: JSONValue,
     theirs: JSONValue,
-    rule: FieldRule,
+    rule: FieldRule | None,
     path: Path,
     numbers: Mapping[str, str],
     lost: list[FieldChange],
-) -> None:
-    match rule.kind:
+) -> JSONValue:
+    """The value that is there."""
+    match rule.kind if rule is not None else None:
         case Kind.RECORDS:
-            _records(_map(ours), _record_map(theirs), path, lost)
-        case Kind.OBJECT:
-            _object(_map(ours), _map(theirs), rule.item, path, numbers, lost)
-        case Kind.OBJECTS:
-            _objects(_maps(ours), _maps(theirs), rule, path, numbers, lost)
+            return _records(_map(ours), _record_map(theirs), path, lost)
+        case Kind.OBJECT if rule is not None:
+            return _object(_map(ours), _map(theirs), rule.item, path, numbers, lost)
+        case Kind.OBJECTS if rule is not None:
+            return _objects(_maps(ours), _maps(theirs), rule, path, numbers, lost)
         case _:
-            if not _is_same(ours, theirs, rule, numbers):
-                lost.append(FieldChange(path=path, before=theirs, after=ours))
+            if _is_same(ours, theirs, rule, numbers):
+                return ours
+            lost.append(FieldChange(path=path, before=theirs, after=ours))
+            return theirs
 
 
 def _objects(
@@ -83,47 +114,115 @@ def _objects(
     path: Path,
     numbers: Mapping[str, str],
     lost: list[FieldChange],
-) -> None:
-    """Items are matched by key, else by position; items that only the service has do not matter."""
-    by_key = {_key(item, rule, {}): item for item in theirs}
-    for index, item in enumerate(ours):
-        own, theirs_key = _key(item, rule, {}), _key(item, rule, numbers)
+) -> list[JSONValue]:
+    """Items are matched by key, else by position; items that only the service has do not matter.
+
+    A service that renumbers nodes may renumber the mappings with them or leave them as they were
+    written; what fits better is what it did.
+    """
+    tries = []
+    for renumbered in [numbers, {}] if rule.item == "IntegrationNodeMapping" else [{}]:
+        missing: list[FieldChange] = []
+        keys = [_key(item, rule, renumbered) for item in ours]
+        tries.append((missing, _matched(ours, keys, theirs, rule, path, numbers, missing)))
+    best, items = min(tries, key=lambda one: len(one[0]))
+    lost += best
+    return items
+
+
+def _matched(
+    ours: Sequence[JSONObject],
+    keys: Sequence[tuple[str, ...]],
+    theirs: Sequence[JSONObject],
+    rule: FieldRule,
+    path: Path,
+    numbers: Mapping[str, str],
+    lost: list[FieldChange],
+) -> list[JSONValue]:
+    """``keys``: under which key each of our items is to be found at the service."""
+    by_key: dict[tuple[str, ...], list[tuple[int, JSONObject]]] = {}
+    for position, item in enumerate(theirs):
+        by_key.setdefault(_key(item, rule, {}), []).append((position, item))
+    items: list[JSONValue] = []
+    positions: list[int] = []
+    for index, (item, key) in enumerate(zip(ours, keys, strict=True)):
+        own = _key(item, rule, {})
         place = (*path, ItemKey(" → ".join(own) if any(own) else str(index)))
         if any(own):
-            # A service that renumbers nodes may leave the mappings as they were written.
-            match = by_key.get(theirs_key) or by_key.get(own)
+            # Two items may have the same key: then they are told apart by their order.
+            found = by_key.get(key)
+            match = found.pop(0) if found else None
         else:
-            match = theirs[index] if index < len(theirs) else None
+            match = (index, theirs[index]) if index < len(theirs) else None
         if match is None:
             lost.append(FieldChange(path=place, before=None, after=item))
-        else:
-            _object(item, match, rule.item, place, numbers, lost)
+            continue
+        positions.append(match[0])
+        items.append(_object(item, match[1], rule.item, place, numbers, lost))
+    if rule.ordered and positions != sorted(positions):
+        labels = [" → ".join(_key(item, rule, {})) for item in theirs]
+        there, written = ([labels[at] for at in order] for order in (sorted(positions), positions))
+        lost.append(FieldChange(path=(*path, ORDER), before=there, after=written))
+        items = [item for _, item in sorted(zip(positions, items, strict=True), key=lambda pair: pair[0])]
+    return items
 
 
 def _key(item: JSONObject, rule: FieldRule, numbers: Mapping[str, str]) -> tuple[str, ...]:
-    node_ids = rule.item == "IntegrationNodeMapping"
     parts = (str(item.get(name) or "") for name in rule.key)
-    return tuple(numbers.get(part, part) if node_ids else part for part in parts)
+    return tuple(numbers.get(part, part) for part in parts)
 
 
-def _records(ours: JSONObject, theirs: Mapping[str, Any], path: Path, lost: list[FieldChange]) -> None:
+def _records(
+    ours: JSONObject, theirs: Mapping[str, Any], path: Path, lost: list[FieldChange]
+) -> dict[str, JSONValue]:
+    result: dict[str, JSONValue] = {}
     for name, value in ours.items():
-        if not _is_same_text(str(value), theirs.get(name)):
-            lost.append(FieldChange(path=(*path, name), before=theirs.get(name), after=value))
+        found = theirs.get(name)
+        if _is_same_text(str(value), found):
+            result[name] = value
+        else:
+            lost.append(FieldChange(path=(*path, name), before=found, after=value))
+            if isinstance(found, str | int | float | bool):
+                result[name] = record_text(found)
+    return result
 
 
-def _is_same(ours: JSONValue, theirs: JSONValue, rule: FieldRule, numbers: Mapping[str, str]) -> bool:
-    if ours == theirs:
-        return True
+def _leave_what_is_left(
+    before: JSONObject,
+    written: JSONObject,
+    observed: JSONObject,
+    body: dict[str, JSONValue],
+    lost: list[FieldChange],
+) -> None:
+    """What was there before, was not written again and is there still: the service merges."""
+    for name, rule in OBJECTS[TASK].items():
+        if rule.role not in _LOOKED_AT or name not in before:
+            continue
+        if rule.kind is Kind.RECORDS:
+            found, again = _record_map(observed.get(name)), _map(written.get(name))
+            left = {
+                key: value
+                for key, value in _map(before[name]).items()
+                if key not in again and _is_same_text(str(value), found.get(key))
+            }
+            lost += [FieldChange(path=(name, key), before=value, after=None) for key, value in left.items()]
+            if left:
+                body[name] = dict(sorted({**_map(body.get(name)), **left}.items()))
+        elif name not in written and not kept({name: before[name]}, observed).lost:
+            lost.append(FieldChange(path=(name,), before=before[name], after=None))
+            body[name] = before[name]
+
+
+def _is_same(ours: JSONValue, theirs: JSONValue, rule: FieldRule | None, numbers: Mapping[str, str]) -> bool:
+    if rule is not None and rule.kind in (Kind.INTEGER, Kind.UNSIGNED, Kind.NUMBER):
+        return _number(ours) == _number(theirs)
+    if rule is None or rule.kind is not Kind.STRING:
+        return _exactly(ours) == _exactly(theirs)
     if rule.name in ("SourceId", "SinkId"):
-        return numbers.get(str(ours)) == theirs
+        return str(theirs) in (str(ours), numbers.get(str(ours)))
     if rule.name == "Description":
         return without_marker(str(theirs or "")) == without_marker(str(ours or ""))
-    if rule.name == "TaskMode" and not theirs:
-        return True
-    if rule.kind in (Kind.INTEGER, Kind.UNSIGNED, Kind.NUMBER):
-        return _number(ours) == _number(theirs)
-    return _text(ours) == _text(theirs)
+    return _text(ours, rule) == _text(theirs, rule) or (rule.name == "TaskMode" and not theirs)
 
 
 def _is_same_text(ours: str, theirs: object) -> bool:
@@ -136,9 +235,14 @@ def _is_same_text(ours: str, theirs: object) -> bool:
     if ours[:1] not in ("[", "{"):
         return False
     try:
-        return bool(json.loads(ours) == json.loads(text))
+        return _exactly(json.loads(ours)) == _exactly(json.loads(text))
     except (ValueError, RecursionError):
         return False
+
+
+def _exactly(value: object) -> str:
+    """A value so that only the same one is equal: Python takes true for 1."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _number(value: JSONValue) -> float | None:
@@ -148,8 +252,8 @@ def _number(value: JSONValue) -> float | None:
         return None
 
 
-def _text(value: JSONValue) -> str:
-    return "" if value is None or value == _UNSET_ID else str(value)
+def _text(value: JSONValue, rule: FieldRule) -> str:
+    return "" if value is None or value == rule.unset else str(value)
 
 
 def _map(value: JSONValue) -> JSONObject:

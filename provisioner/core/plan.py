@@ -76,6 +76,7 @@ class Origin:
     lineage: str
     serial: int
     endpoint: str
+    region: str
     environment: str
     targets: tuple[Address, ...] = ()
     destroy: bool = False
@@ -115,6 +116,10 @@ class Plan:
     unsettled: tuple[Unsettled, ...] = ()
     """In order of address; apply settles these before anything else."""
 
+    protection: tuple[tuple[Address, bool], ...] = ()
+    """Where ``prevent_destroy`` is not yet as the manifest has it, and how that is; in order of address.
+    Only the state changes; nothing is sent."""
+
     @property
     def counts(self) -> Counts:
         """For the summary line."""
@@ -129,7 +134,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.changes and not self.unsettled
+        return not (self.changes or self.unsettled or self.protection)
 
 
 def make_plan(desired: Mapping[Address, TaskSpec], state: State, origin: Origin) -> Plan:
@@ -145,16 +150,27 @@ def make_plan(desired: Mapping[Address, TaskSpec], state: State, origin: Origin)
         elif record is not None:
             unchanged += 1
     unsettled = tuple(_unsettled(state.open[address]) for address in addresses if address in state.open)
-    return Plan(origin=origin, changes=tuple(changes), unchanged=unchanged, unsettled=unsettled)
+    return Plan(
+        origin=origin,
+        changes=tuple(changes),
+        unchanged=unchanged,
+        unsettled=unsettled,
+        protection=tuple(
+            (address, desired[address].prevent_destroy)
+            for address in addresses
+            if address in desired
+            and address in state.tasks
+            and desired[address].prevent_destroy != state.tasks[address].protected
+        ),
+    )
 
 
-def protected_deletes(plan: Plan, state: State) -> Iterator[Change]:
-    """The changes that ``prevent_destroy`` forbids."""
+def protected_deletes(plan: Plan, state: State, desired: Mapping[Address, TaskSpec]) -> Iterator[Change]:
+    """The changes that ``prevent_destroy`` forbids: the manifest's where there is one, else the recorded."""
     for change in plan.changes:
         if change.action in (Action.DELETE, Action.REPLACE):
-            record = state.tasks.get(change.address)
-            in_manifest = change.spec is not None and change.spec.prevent_destroy
-            if in_manifest or (change.spec is None and record is not None and record.protected):
+            spec, record = desired.get(change.address), state.tasks.get(change.address)
+            if spec.prevent_destroy if spec is not None else record is not None and record.protected:
                 yield change
 
 
@@ -231,19 +247,23 @@ def _existing(spec: TaskSpec, record: TaskRecord, attempt: Attempt | None) -> Ch
 
 
 def _field_changes(spec: TaskSpec, record: TaskRecord, after: JSONObject) -> tuple[FieldChange, ...]:
-    """What differs; nothing for a task that was adopted unseen, where there is nothing to compare."""
-    if not record.spec:
+    """What differs. Of a task that was adopted unseen only the project and the type are known."""
+    fields = diff(record.spec, after) if record.spec else _type_change(spec, record)
+    if spec.project_id == record.project_id:
+        return fields
+    moved = FieldChange(
+        path=("ProjectId",),
+        before=record.project_id,
+        after=spec.project_id,
+        replaces="a task cannot move to another project",
+    )
+    return (moved, *fields)
+
+
+def _type_change(spec: TaskSpec, record: TaskRecord) -> tuple[FieldChange, ...]:
+    if spec.task_type == record.task_type:
         return ()
-    fields = diff(record.spec, after)
-    if spec.project_id != record.project_id:
-        moved = FieldChange(
-            path=("ProjectId",),
-            before=record.project_id,
-            after=spec.project_id,
-            replaces="a task cannot move to another project",
-        )
-        return (moved, *fields)
-    return fields
+    return diff({"TaskType": record.task_type}, {"TaskType": spec.task_type})
 
 
 def _reason(record: TaskRecord, attempt: Attempt | None, *, replaces: bool) -> Reason:

@@ -24,7 +24,7 @@ Typed = TypeVar("Typed")
 
 _IN_PLACE = "in place"
 _REPLACES = "forces replacement: "
-_TEXTS = ("tool_version", "stack", "lineage", "endpoint", "environment")
+_TEXTS = ("tool_version", "stack", "lineage", "endpoint", "region", "environment")
 
 _TERRAFORM_ACTIONS: Mapping[Action, tuple[str, ...]] = {
     Action.CREATE: ("create",),
@@ -45,6 +45,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "lineage": origin.lineage,
         "serial": origin.serial,
         "endpoint": origin.endpoint,
+        "region": origin.region,
         "environment": origin.environment,
         "targets": list(origin.targets),
         "destroy": origin.destroy,
@@ -59,6 +60,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
             {"address": u.address, "kind": u.kind.value, "attempt": u.attempt, "timestamp": u.timestamp}
             for u in plan.unsettled
         ],
+        "protection": [{"address": a, "prevent_destroy": is_on} for a, is_on in plan.protection],
     }
 
 
@@ -180,6 +182,10 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         changes=tuple(_read_change(change) for change in document["resource_changes"]),
         unchanged=_typed(document["summary"]["unchanged"], int),
         unsettled=tuple(_read_unsettled(one) for one in document["unsettled"]),
+        protection=tuple(
+            (Address(_typed(one["address"], str)), _typed(one["prevent_destroy"], bool))
+            for one in document["protection"]
+        ),
     )
 
 

@@ -37,6 +37,7 @@ def plan_schema() -> Schema:
             lineage={**_TEXT, "description": "Which state; empty if nothing was ever applied."},
             serial={**_COUNT, "description": "Which version of the state."},
             endpoint=_TEXT,
+            region=_TEXT,
             environment={**_TEXT, "description": "Empty if none was chosen."},
             targets={**_list(_TEXT), "description": "The only tasks that were looked at; empty: all."},
             destroy={"type": "boolean", "description": "Whether everything is to go."},
@@ -45,6 +46,10 @@ def plan_schema() -> Schema:
             unsettled={
                 **_list(_ref("unsettled")),
                 "description": "Earlier writes whose outcome is not known; apply settles them first.",
+            },
+            protection={
+                **_list(_object(address=_TEXT, prevent_destroy={"type": "boolean"})),
+                "description": "Where prevent_destroy changes in the state; nothing is sent for that.",
             },
         ),
         "$defs": {"change": _change(), "field": _field(), "unsettled": _unsettled()},

@@ -10,6 +10,7 @@ The checksum covers every byte after its own line.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -19,6 +20,7 @@ from provisioner.core.address import Address, JSONObject, JSONValue, TaskId
 from provisioner.errors import StateDamagedError
 
 FORMAT = 1
+_CHECKSUM = re.compile(rb'"checksum": *"([0-9a-f]{64})"')
 
 
 class WriteKind(StrEnum):
@@ -75,6 +77,19 @@ class Attempt:
     """Unix seconds that were signed: it cannot take effect 300 s and a working time later."""
 
     payload_digest: str
+    marked: bool = True
+    """Whether what was sent carries the marker of this attempt: how the task is found again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Which service the tasks are at. A TaskId means something there only."""
+
+    endpoint: str
+    """``embedded``, or the endpoint as it is requested; without the port where it is this machine."""
+
+    region: str
+    """``X-TC-Region``; empty for the embedded emulator, which has one only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +105,16 @@ class State:
 
     seq: int = 0
     """Number of the last journal entry that is folded in."""
+
+    swallowed: str = ""
+    """Chain value of the last journal that is folded in; see ``journal``."""
+
+    remote: Remote = Remote("", "")
+    """Where the tasks are."""
+
+    fence: int = 0
+    """Unix seconds on the service's clock: an earlier state was lost, and until then something that it
+    knew of may still take effect, so nothing is created. 0: no state was lost."""
 
     tasks: Mapping[Address, TaskRecord] = field(default_factory=dict)
     open: Mapping[Address, Attempt] = field(default_factory=dict)
@@ -112,11 +137,15 @@ def without_task(state: State, address: Address) -> State:
 def encode(state: State, tool_version: str) -> bytes:
     """The snapshot file."""
     head: dict[str, JSONValue] = {
+        "endpoint": state.remote.endpoint,
+        "fence": state.fence,
         "format": FORMAT,
         "lineage": state.lineage,
+        "region": state.remote.region,
         "seq": state.seq,
         "serial": state.serial,
         "stack": state.stack,
+        "swallowed": state.swallowed,
         "tool": tool_version,
     }
     lines = [f" {_text(key)}: {_text(value)}," for key, value in head.items()]
@@ -157,6 +186,9 @@ def decode(data: bytes, name: str, *, accept_edits: bool = False) -> State:
             stack=_typed(document["stack"], str),
             serial=_typed(document["serial"], int),
             seq=_typed(document["seq"], int),
+            swallowed=_typed(document["swallowed"], str),
+            remote=Remote(_typed(document["endpoint"], str), _typed(document["region"], str)),
+            fence=_typed(document["fence"], int),
             tasks={Address(key): _record(value) for key, value in _typed(document["tasks"], dict).items()},
             open={
                 Address(key): decode_attempt(value) for key, value in _typed(document["open"], dict).items()
@@ -164,6 +196,12 @@ def decode(data: bytes, name: str, *, accept_edits: bool = False) -> State:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(name, _shape_fault(error)) from error
+
+
+def checksum_of(data: bytes) -> str:
+    """The checksum that a snapshot file carries; empty if it carries none."""
+    found = _CHECKSUM.search(data)
+    return found[1].decode() if found else ""
 
 
 def encode_attempt(attempt: Attempt) -> dict[str, JSONValue]:
@@ -191,6 +229,7 @@ def decode_attempt(value: object) -> Attempt:
         protected=_typed(fields["protected"], bool),
         timestamp=_typed(fields["timestamp"], int),
         payload_digest=_typed(fields["payload_digest"], str),
+        marked=_typed(fields["marked"], bool),
     )
 
 

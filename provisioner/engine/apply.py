@@ -21,7 +21,7 @@ from provisioner.core.journal import Finished, Intent, Rejected, Resolved, Verdi
 from provisioner.core.plan import Action, Change
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
-from provisioner.engine.ports import Clock, Reporter, StateBackend, Workers
+from provisioner.engine.ports import Outside
 from provisioner.engine.steps import (
     Answer,
     Confirm,
@@ -49,9 +49,14 @@ class Applied:
     """Why the run stopped beginning new changes; empty if it did not."""
 
     @property
+    def is_short(self) -> bool:
+        """Whether a write was not done, or not even tried."""
+        return bool(self.not_attempted) or any(not isinstance(one.reply, Done) for one in self.results)
+
+    @property
     def failures(self) -> list[Result]:
-        """The changes that were refused or whose outcome is unknown."""
-        return [result for result in self.results if not isinstance(result.reply, Done)]
+        """The changes that did not come to what was asked for, or of which that is not known."""
+        return [result for result in self.results if not result.is_good]
 
 
 @dataclass(slots=True)
@@ -66,25 +71,15 @@ class _Active:
 class Applier:
     """Carries out changes through the given outside world."""
 
-    def __init__(
-        self,
-        context: Context,
-        *,
-        backend: StateBackend,
-        workers: Workers,
-        clock: Clock,
-        reporter: Reporter,
-        parallelism: int,
-        should_stop: Callable[[], bool],
-    ) -> None:
+    def __init__(self, context: Context, outside: Outside) -> None:
         self._context = context
         self._api: TaskApi = context.api
-        self._backend = backend
-        self._workers = workers
-        self._clock = clock
-        self._reporter = reporter
-        self._parallelism = parallelism
-        self._should_stop = should_stop
+        self._backend = outside.backend
+        self._workers = outside.workers
+        self._clock = outside.clock
+        self._reporter = outside.reporter
+        self._parallelism = outside.parallelism
+        self._should_stop = outside.should_stop
         self._applied = Applied()
         self._active: dict[int, _Active] = {}
         self._to_send: deque[int] = deque()
@@ -94,8 +89,12 @@ class Applier:
         self._unrecorded: list[str] = []
         self._lost: set[Address] = set()
 
-    def carry_out(self, changes: Iterable[Change]) -> Applied:
+    def carry_out(self, changes: Iterable[Change], *, may_delete: bool = True) -> Applied:
         """Every change, in the order that is safe.
+
+        Args:
+            changes: in order of address.
+            may_delete: False where something that belongs before the deletes is not among the changes.
 
         Raises:
             StateError: an outcome may not be durable; the text names every TaskId that is not
@@ -104,7 +103,7 @@ class Applier:
         listed = list(changes)
         self._drain([change for change in listed if change.action is not Action.DELETE])
         deletes = [change for change in listed if change.action is Action.DELETE]
-        if self._applied.failures or self._applied.not_attempted:
+        if not may_delete or self._applied.is_short:
             self._applied.not_attempted += deletes
             if deletes and not self._applied.gave_up:
                 self._applied.gave_up = "deletes wait until everything else has succeeded"
@@ -180,8 +179,8 @@ class Applier:
                 self._look(ticket, read)
             case Pause(seconds=seconds):
                 heapq.heappush(self._paused, (self._clock.monotonic() + seconds, ticket))
-            case Confirm(digest=digest):
-                self._confirm(active.change.address, digest)
+            case Confirm():
+                self._confirm(active.change.address, active.request)
                 self._advance(ticket, None)
             case _:
                 assert_never(active.request)
@@ -246,15 +245,15 @@ class Applier:
             if isinstance(reply, Done) and attempt.kind is WriteKind.CREATE:
                 self._unrecorded.append(f"{address} = {reply.task_id}")
 
-    def _confirm(self, address: Address, digest: str) -> None:
-        # There is a record: a create that could not be recorded stops the run before anything is read back.
+    def _confirm(self, address: Address, confirm: Confirm) -> None:
+        # There is a record: a write that could not be recorded stops the run before anything is read back.
         record = cast("TaskRecord", self._backend.record_of(address))
         confirmed = Resolved(
             seq=self._backend.next_seq,
             address=address,
             attempt=record.attempt,
             verdict=Verdict.CONFIRMED,
-            record=replace(record, digest=digest),
+            record=replace(record, spec=confirm.spec, digest=confirm.digest),
             evidence="read back",
         )
         try:
@@ -277,9 +276,13 @@ class Applier:
             # The task is made; what was not done is to send once more what it did not keep.
             done = Done(task_id=record.task_id, request_id=record.request_id)
             action = self._api.action_of(_send(active).write)
-            remark = "the run was stopped before everything was written; the next apply writes it"
             result = Result(
-                change=change, reply=done, action=action, kind=WriteKind.CREATE, remarks=(remark,)
+                change=change,
+                reply=done,
+                action=action,
+                kind=WriteKind.CREATE,
+                done=frozenset({WriteKind.CREATE}),
+                unread="the run was stopped before everything was written; the next apply writes it",
             )
             self._end(ticket, result)
             return
@@ -297,8 +300,9 @@ class Applier:
                 self._reporter.failed(change, "done, but it could not be recorded")
             case Done():
                 self._reporter.finished(change, result.reply.task_id)
-                for remark in result.remarks:
-                    self._reporter.note(change, remark)
+                if not result.has_marker:
+                    # Without it a task whose answer is lost could not be found again.
+                    self._applied.gave_up = "the service does not keep the ownership marker in Description"
             case Refused():
                 self._give_up_on_unreachable(result.reply)
                 self._reporter.failed(change, f"{result.reply.code}: {result.reply.message}")

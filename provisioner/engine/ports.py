@@ -35,8 +35,16 @@ class StateBackend(Protocol):
         """The attempts without an outcome, in order of address."""
         ...
 
-    def begin(self, *, endpoint: str, new_lineage: Callable[[], str], reserve_bytes: int) -> None:
-        """Make ready to record: entries of about that many bytes will fit on the disk."""
+    @property
+    def lost_track(self) -> bool:
+        """Whether calls were sent from a later state than this one, which is gone or went back."""
+        ...
+
+    def begin(self, *, first: Callable[[State], State], reserve_bytes: int) -> None:
+        """Make ready to record: entries of about that many bytes will fit on the disk.
+
+        ``first`` makes the state to begin with out of an empty one; called only where there is none.
+        """
         ...
 
     def record(self, entry: Entry) -> None:
@@ -45,6 +53,10 @@ class StateBackend(Protocol):
 
     def commit(self) -> None:
         """Fold what was recorded into the next snapshot."""
+        ...
+
+    def replace(self, state: State) -> None:
+        """Put a state that was changed otherwise than by entries in place of the one that is there."""
         ...
 
 
@@ -102,6 +114,17 @@ class Reporter(Protocol):
         """Work on a task has failed, or its outcome is unknown."""
         ...
 
-    def note(self, change: Change, text: str) -> None:
-        """Something about a task that a person should know although it succeeded."""
-        ...
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What a run goes through, beside the task API."""
+
+    backend: StateBackend
+    workers: Workers
+    clock: Clock
+    reporter: Reporter
+    parallelism: int
+    """Calls at the same time."""
+
+    should_stop: Callable[[], bool]
+    """Whether the person asked to stop: no new call begins then."""

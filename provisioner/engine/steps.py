@@ -9,7 +9,7 @@ repeated as a *new* attempt, signed and announced anew. An unknown outcome ends 
 attempt stays open and is settled by looking (``settle``).
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never, cast
 
@@ -25,11 +25,11 @@ from provisioner.core.calls import (
     TaskApi,
     Write,
 )
-from provisioner.core.diff import FieldChange, path_label
+from provisioner.core.diff import FieldChange
 from provisioner.core.fields import OBJECTS, TASK, Kind
-from provisioner.core.manifest import TaskSpec, task_type_of
-from provisioner.core.marker import marker_for, with_marker
-from provisioner.core.observed import not_kept
+from provisioner.core.manifest import TaskSpec, spec_digest, task_type_of
+from provisioner.core.marker import find_marker, marker_for, with_marker
+from provisioner.core.observed import kept
 from provisioner.core.plan import Action, Change
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.errors import ApiError
@@ -63,8 +63,9 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirm:
-    """Record that the service holds what was written; answered with None."""
+    """Record what the service holds now that it was read back; answered with None."""
 
+    spec: JSONObject
     digest: str
 
 
@@ -84,13 +85,40 @@ class Result:
     """API action of that write."""
 
     kind: WriteKind
-    """What that write tried; for a replace it tells how far it came."""
+    """What that write tried."""
 
-    remarks: tuple[str, ...] = ()
-    """What a person should know although it succeeded."""
+    done: frozenset[WriteKind] = frozenset()
+    """The writes that succeeded, with which the service's task is another one: a replace that fails
+    half-way has deleted."""
+
+    lost: tuple[FieldChange, ...] = ()
+    """What the service did not keep of what was written, in the end."""
+
+    unread: str = ""
+    """Why it could not be read back; empty if it was, or if nothing was to be read."""
+
+    has_marker: bool = True
+    """Whether the ownership marker was kept, as far as it was looked at."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the service is known to hold what was asked for."""
+        return isinstance(self.reply, Done) and not (self.lost or self.unread)
 
 
 Steps: TypeAlias = "Generator[Request, Answer, Result]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ReadBack:
+    """What became of a body that was written."""
+
+    kept: JSONObject | None = None
+    """As the service holds it; None if it could not be read."""
+
+    lost: tuple[FieldChange, ...] = ()
+    unread: str = ""
+    has_marker: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +154,9 @@ def _create(change: Change, context: Context) -> Steps:
         # The marker names the attempt, so that a listing tells which one made a task.
         body = _marked(spec.create_body, change.address, attempt_id, context)
         write = CreateTask(project_id=spec.project_id, body=body)
-        return Send(write=write, attempt=_attempt(change, WriteKind.CREATE, attempt_id, body=spec.body))
+        return Send(
+            write=write, attempt=_attempt(change, WriteKind.CREATE, attempt_id, context, body=spec.body)
+        )
 
     result = yield from _written(change, attempt, context)
     if not isinstance(result.reply, Done):
@@ -135,9 +165,15 @@ def _create(change: Change, context: Context) -> Steps:
 
 
 def _update(change: Change, context: Context) -> Steps:
-    body = cast("JSONObject", change.after)
-    task_id = _task_id(change)
-    result = yield from _modified(change, body, context)
+    body, task_id = cast("JSONObject", change.after), _task_id(change)
+    others: JSONObject = {}
+    if _spec(change).ignore_changes:
+        seen = yield Look(read=lambda: context.api.read(change.project_id, task_id, change.task_type))
+        if not isinstance(seen, RemoteTask):
+            return _not_read(change, seen)
+        # What others may change is sent as they have it: a modify carries the whole body.
+        others = {name: seen.body.get(name) for name in _spec(change).ignore_changes}
+    result = yield from _modified(change, body, context, others)
     if not isinstance(result.reply, Done):
         return result
     return (yield from _converged(result, task_id, body, context))
@@ -151,7 +187,7 @@ def _delete(change: Change, context: Context) -> Steps:
 
     def attempt(attempt_id: str) -> Send:
         body = change.before or {}
-        return Send(write=write, attempt=_attempt(change, WriteKind.DELETE, attempt_id, body=body))
+        return Send(write=write, attempt=_attempt(change, WriteKind.DELETE, attempt_id, context, body=body))
 
     return (yield from _written(change, attempt, context))
 
@@ -161,11 +197,15 @@ def _replace(change: Change, context: Context) -> Steps:
     deleted = yield from _delete(change, context)
     if not isinstance(deleted.reply, Done):
         return deleted
-    return (yield from _create(change, context))
+    created = yield from _create(change, context)
+    return replace(created, done=deleted.done | created.done)
 
 
-def _modified(change: Change, body: JSONObject, context: Context) -> Steps:
-    """One successful ModifyIntegrationTask with the whole body, or why there was none."""
+def _modified(change: Change, body: JSONObject, context: Context, others: JSONObject) -> Steps:
+    """One successful ModifyIntegrationTask with the whole body, or why there was none.
+
+    ``others``: fields that are sent otherwise than ``body`` has them; None where they are not set.
+    """
     spec = _spec(change)
     record = context.record_of(change.address)
     task_id = record.task_id if record else _task_id(change)
@@ -173,10 +213,14 @@ def _modified(change: Change, body: JSONObject, context: Context) -> Steps:
     def attempt(attempt_id: str) -> Send:
         # The task keeps the marker of the attempt that made it, where that is known.
         marker_id = record.attempt if record and record.attempt else attempt_id
-        full = {**_cleared(record, body), **_marked(body, change.address, marker_id, context)}
+        full = {**_cleared(record, body), **body, **others}
         return Send(
-            write=ModifyTask(project_id=spec.project_id, task_id=task_id, body=full),
-            attempt=_attempt(change, WriteKind.UPDATE, attempt_id, body=body, task_id=task_id),
+            write=ModifyTask(
+                project_id=spec.project_id,
+                task_id=task_id,
+                body=_marked(full, change.address, marker_id, context),
+            ),
+            attempt=_attempt(change, WriteKind.UPDATE, attempt_id, context, body=body, task_id=task_id),
         )
 
     return (yield from _written(change, attempt, context))
@@ -190,34 +234,43 @@ def _written(change: Change, make: Callable[[str], Send], context: Context) -> S
         reply = cast("Reply", (yield send))
         tries += 1
         if not (isinstance(reply, Refused) and reply.may_repeat and tries < MAX_TRIES):
-            action = context.api.action_of(send.write)
-            return Result(change=change, reply=reply, action=action, kind=send.attempt.kind)
+            kind = send.attempt.kind
+            return Result(
+                change=change,
+                reply=reply,
+                action=context.api.action_of(send.write),
+                kind=kind,
+                done=frozenset({kind} if isinstance(reply, Done) else ()),
+            )
         yield Pause(seconds=_pause(tries))
 
 
 def _converged(result: Result, task_id: TaskId, body: JSONObject, context: Context) -> Steps:
-    """Read back what was written; send once more what was not kept; say what still differs.
+    """Read back what was written; send once more what a create did not keep; record what is there.
 
     The service documents neither whether a create keeps Config, Nodes and Mappings nor whether a
     modify replaces or merges. The TaskId is recorded by now: nothing here can lose it.
     """
-    lost, remark = yield from _lost(result.change, task_id, body, context)
-    if result.kind is WriteKind.CREATE and not remark:
-        if not lost:
-            yield Confirm(digest=_spec(result.change).digest)
-        else:
-            again = yield from _modified(result.change, body, context)
-            if not isinstance(again.reply, Done):
-                return again
-            lost, remark = yield from _lost(result.change, task_id, body, context)
-    remarks = [remark] if remark else [_difference(field) for field in lost]
-    return replace(result, remarks=tuple(remarks))
+    seen = yield from _read_back(result, task_id, body, context)
+    if result.kind is WriteKind.CREATE and seen.lost:
+        again = yield from _modified(result.change, body, context, {})
+        again = replace(again, done=result.done | again.done)
+        if not isinstance(again.reply, Done):
+            return again
+        result = replace(result, done=again.done)
+        seen = yield from _read_back(result, task_id, body, context)
+    if seen.kept is not None:
+        spec = _spec(result.change)
+        digest = spec_digest(spec.project_id, seen.kept) if seen.lost else spec.digest
+        yield Confirm(spec=seen.kept, digest=digest)
+    return replace(result, lost=seen.lost, unread=seen.unread, has_marker=seen.has_marker)
 
 
-def _lost(
-    change: Change, task_id: TaskId, body: JSONObject, context: Context
-) -> Generator[Request, Answer, tuple[tuple[FieldChange, ...], str]]:
-    """What the service did not keep, and a remark if it could not be told."""
+def _read_back(
+    result: Result, task_id: TaskId, body: JSONObject, context: Context
+) -> Generator[Request, Answer, _ReadBack]:
+    """What the service holds of a body that was written."""
+    change = result.change
     project_id, task_type = _spec(change).project_id, task_type_of(body)
 
     def read() -> RemoteTask | None:
@@ -228,20 +281,39 @@ def _lost(
         # A new task may take a moment to be seen.
         yield Pause(seconds=_LOOK_AGAIN_SECONDS)
         seen = yield Look(read=read)
-    if isinstance(seen, RemoteTask):
-        return not_kept(body, seen.body), ""
-    reason = "the service does not show it yet" if seen is None else str(seen).splitlines()[0]
-    return (), f"it could not be read back: {reason}"
+    if not isinstance(seen, RemoteTask):
+        reason = "the service does not show it yet" if seen is None else str(seen).splitlines()[0]
+        return _ReadBack(unread=f"it could not be read back: {reason}")
+    is_update = result.kind is WriteKind.UPDATE
+    ignored = _spec(change).ignore_changes if is_update else ()
+    written = {name: value for name, value in body.items() if name not in ignored}
+    found = kept(written, seen.body, before=_without(change.before, ignored) if is_update else None)
+    left_alone = {name: body[name] for name in ignored if name in body}
+    has_marker = not context.use_marker or find_marker(seen.description) is not None
+    return _ReadBack(kept={**found.body, **left_alone}, lost=found.lost, has_marker=has_marker)
 
 
-def _difference(field: FieldChange) -> str:
-    if field.sensitive:
-        return f"the service did not keep {path_label(field.path)}"
-    return f"the service did not keep {path_label(field.path)}: it has {field.before!r}, not {field.after!r}"
+def _without(body: JSONObject | None, names: Iterable[str]) -> JSONObject:
+    return {name: value for name, value in (body or {}).items() if name not in names}
+
+
+def _not_read(change: Change, seen: object) -> Result:
+    """An update that was not begun, because the task could not be read before."""
+    if seen is None:
+        reply = Refused(code="ResourceNotFound", message="the service does not know the task any more")
+    else:
+        reply = Refused(code="NotRead", message=f"it could not be read first: {str(seen).splitlines()[0]}")
+    return Result(change=change, reply=reply, action="DescribeIntegrationTask", kind=WriteKind.UPDATE)
 
 
 def _attempt(
-    change: Change, kind: WriteKind, attempt_id: str, *, body: JSONObject, task_id: TaskId | None = None
+    change: Change,
+    kind: WriteKind,
+    attempt_id: str,
+    context: Context,
+    *,
+    body: JSONObject,
+    task_id: TaskId | None = None,
 ) -> Attempt:
     spec = change.spec
     return Attempt(
@@ -256,6 +328,7 @@ def _attempt(
         protected=bool(spec and spec.prevent_destroy),
         timestamp=0,
         payload_digest="",
+        marked=context.use_marker,
     )
 
 
@@ -269,12 +342,14 @@ def _marked(body: JSONObject, address: Address, attempt_id: str, context: Contex
 def _cleared(record: TaskRecord | None, body: JSONObject) -> Mapping[str, JSONValue]:
     """Fields that were applied and are no longer asked for, as the empty value that clears them.
 
-    A number or a truth value has no empty value: the API cannot clear it, so it is left out.
+    A number or a truth value has no empty value: the API cannot clear it, so it is left out, and what
+    is read back tells whether it went.
     """
     rules = OBJECTS[TASK]
     gone = [rules[name] for name in (record.spec if record else {}) if name not in body and name in rules]
     empty: dict[str, JSONValue] = {rule.name: "" for rule in gone if rule.kind is Kind.STRING}
     empty.update({rule.name: [] for rule in gone if rule.kind in (Kind.RECORDS, Kind.OBJECTS)})
+    empty.update({rule.name: {} for rule in gone if rule.kind is Kind.OBJECT})
     return empty
 
 

@@ -58,6 +58,19 @@ class Failure:
     """Whether it may have taken effect."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An address that nothing was sent for, or whose write is still open."""
+
+    address: Address
+    source: Source | None
+    text: str
+    """Why, and until when."""
+
+    advice: str
+    """What to do about it; empty if time does it."""
+
+
 def started(change: Change) -> str:
     """``orders-to-lake: Creating...``."""
     return f"{printable(change.address)}: {_STARTED[change.action]}..."
@@ -74,11 +87,6 @@ def failed(change: Change, detail: str) -> str:
     return f"{started(change)} {printable(detail)}"
 
 
-def note(change: Change, text: str) -> str:
-    """``Note: orders-to-lake: …``."""
-    return f"Note: {printable(f'{change.address}: {text}')}"
-
-
 def summary(tally: Tally, *, destroy: bool = False) -> str:
     """The last line of an apply in which everything was done."""
     if destroy:
@@ -90,6 +98,7 @@ def render_summary(
     tally: Tally,
     failures: Sequence[Failure],
     *,
+    waiting: Sequence[Waiting] = (),
     not_attempted: Sequence[Address] = (),
     reason: str = "",
     destroy: bool = False,
@@ -99,31 +108,46 @@ def render_summary(
 
     Args:
         tally: what was done.
-        failures: what was refused and what is unknown.
+        failures: what was refused, what is unknown, and what the service did not keep.
+        waiting: what is held up, and until when.
         not_attempted: the tasks that nothing was sent for.
         reason: why they were not attempted; may be empty.
         destroy: whether this was a destroy.
         colour: whether to use colours.
     """
     paint = Paint(colour)
-    if not failures and not not_attempted:
+    if not (failures or waiting or not_attempted):
         return f"\n{paint.good(summary(tally, destroy=destroy))}\n"
     blocks = ["\n".join(_failure(failure, paint)) for failure in failures]
+    blocks += ["\n".join(_waiting(one, paint)) for one in waiting]
     if not_attempted:
         why = f" ({printable(reason)})" if reason else ""
         lines = address_lines(not_attempted, "  ", verbose=False)
         blocks.append("\n".join([f"Not attempted{why}:", *lines]))
     command = "destroy" if destroy else "apply"
     blocks.append(
-        f"{paint.alarm(_incomplete(tally, failures, len(not_attempted), destroy=destroy))}\n"
+        f"{paint.alarm(_incomplete(tally, failures, waiting, len(not_attempted), destroy=destroy))}\n"
         f"What was done is recorded. Continue with:\n  provisioner {command}"
     )
     return "\n" + "\n\n".join(blocks) + "\n"
 
 
-def _incomplete(tally: Tally, failures: Sequence[Failure], not_attempted: int, *, destroy: bool) -> str:
+def _incomplete(
+    tally: Tally,
+    failures: Sequence[Failure],
+    waiting: Sequence[Waiting],
+    not_attempted: int,
+    *,
+    destroy: bool,
+) -> str:
     unknown = sum(failure.unknown for failure in failures)
-    ended = {"failed": len(failures) - unknown, "unknown": unknown, "not attempted": not_attempted}
+    also_waiting = {one.address for one in waiting} - {one.address for one in failures}
+    ended = {
+        "failed": len(failures) - unknown,
+        "unknown": unknown,
+        "waiting": len(also_waiting),
+        "not attempted": not_attempted,
+    }
     rest = ", ".join(f"{count} {word}" for word, count in ended.items() if count)
     done = f"{tally.destroyed} destroyed" if destroy else _counts(tally)
     return f"{'Destroy' if destroy else 'Apply'} incomplete: {done}; {rest}."
@@ -133,10 +157,20 @@ def _counts(tally: Tally) -> str:
     return f"{tally.added} added, {tally.changed} changed, {tally.destroyed} destroyed"
 
 
+def _waiting(one: Waiting, paint: Paint) -> Iterator[str]:
+    yield f"{paint.alarm(f'{printable(one.address)}: waiting')}{_place(one.source)}"
+    yield f"  {printable(one.text)}"
+    if one.advice:
+        yield f"  {printable(one.advice)}"
+
+
+def _place(source: Source | None) -> str:
+    return f" ({printable(str(source))})" if source else ""
+
+
 def _failure(failure: Failure, paint: Paint) -> Iterator[str]:
     word = "outcome unknown" if failure.unknown else "failed"
-    place = f" ({printable(str(failure.source))})" if failure.source else ""
-    yield f"{paint.alarm(f'{printable(failure.address)}: {word}')}{place}"
+    yield f"{paint.alarm(f'{printable(failure.address)}: {word}')}{_place(failure.source)}"
     said = ": ".join(printable(part) for part in (failure.code, failure.message) if part)
     yield f"  {printable(failure.action)}: {said}"
     if failure.request_id:

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.canonical import keys_of
-from provisioner.core.diff import FieldChange, ItemKey
+from provisioner.core.diff import ORDER, FieldChange, ItemKey
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.plan_document import HIDDEN
 from provisioner.core.text import printable
@@ -26,8 +26,6 @@ from provisioner.render.words import (
     shown_value,
     value_text,
 )
-
-_ORDER = "(order)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +61,8 @@ class _Entry:
     def label(self) -> str:
         if self.item is None:
             return label(self.name)
-        if self.item == _ORDER and not isinstance(self.item, ItemKey):
-            return f"{label(self.name)} {_ORDER}"
+        if self.item == ORDER and not isinstance(self.item, ItemKey):
+            return f"{label(self.name)} {ORDER}"
         return item_label(self.name, self.item)
 
     @property

@@ -64,7 +64,7 @@ def render_plan(plan: Plan, *, colour: bool, verbose: bool = False) -> str:
     if plan.changes:
         blocks += ["provisioner will perform the following actions:", _legend(plan, pen.paint)]
         blocks += _blocks(plan, pen)
-    blocks += _ending(plan, pen)
+    blocks += [*_protection(plan, pen), *_ending(plan, pen)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -88,6 +88,16 @@ def _unsettled(plan: Plan, pen: Pen) -> Iterator[str]:
     ]
     heading = f"{counted(count, 'earlier write')} {has}: apply finds out what became of {_it(count)} first."
     yield "\n".join([pen.paint.bold(heading), *columns(rows)])
+
+
+def _protection(plan: Plan, pen: Pen) -> Iterator[str]:
+    for is_on, word in ((True, "set"), (False, "lifted")):
+        addresses = [address for address, wanted in plan.protection if wanted is is_on]
+        if addresses:
+            lines = address_lines(addresses, "  ", verbose=pen.verbose)
+            yield "\n".join(
+                [f"prevent_destroy will be {word} in the state (nothing is sent for that):", *lines]
+            )
 
 
 def _it(count: int) -> str:

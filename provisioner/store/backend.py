@@ -2,21 +2,23 @@
 
 Rule: what ``record`` returned from survives power loss. The snapshot is replaced whole; the journal
 is only appended to; the lock file is never renamed or removed. A journal names the snapshot that it
-extends, so one that was left over is recognised and one that is ahead of its snapshot (a state
-restored from a backup) is refused.
+extends, so one that was left over is recognised, and one that is ahead of its snapshot (a state
+restored from a backup) or that extends another one (made elsewhere) is refused.
 """
 
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from provisioner.core import journal as journals
 from provisioner.core import state as states
 from provisioner.core.address import Address
-from provisioner.core.journal import Entry, Header, Ledger
+from provisioner.core.journal import Entry, Header, Journal, Ledger
 from provisioner.core.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
 from provisioner.errors import StateDamagedError, StateError, StateLockedError
@@ -37,6 +39,9 @@ class Holder:
 class LocalBackend:
     """State beside the manifests. One object, one run; see ``engine.StateBackend``."""
 
+    lost_track = False
+    """See ``StateBackend.lost_track``; known once it was loaded under the lock."""
+
     def __init__(self, path: str, *, stack: str, tool_version: str, disk: Disk | None = None) -> None:
         # A state file that is a link stays one: the file it points to is replaced.
         self.name = printable(path)
@@ -49,8 +54,14 @@ class LocalBackend:
         self._tool_version = tool_version
         self._disk = disk or Disk()
         self._ledger = Ledger(State(lineage="", stack=stack))
+        self._base: _Base | None = None
         self._journal: _OpenJournal | None = None
-        self._snapshot_seq: int | None = None
+        self._chain = ""
+        """Of the journal on the disk that is folded in, as far as it goes."""
+
+        self._journal_id = ""
+        self._lock: int | None = None
+        self._sent = _Sent()
 
     # ── reading ─────────────────────────────────────────────────────────────
 
@@ -61,22 +72,16 @@ class LocalBackend:
             StateDamagedError: either cannot be trusted; nothing was changed.
             StateError: either cannot be read.
         """
-        # The journal first: a run that commits between the two reads leaves this one with a snapshot
-        # that is newer than its journal, never with one that is older.
-        with self._translated("read"):
-            entries = self._disk.read(self._journal_path)
-            snapshot = self._disk.read(self._path)
+        snapshot, entries = self._read()
         base = State(lineage="", stack=self._stack)
         if snapshot is not None:
             base = states.decode(snapshot, self.name, accept_edits=accept_edits)
             self._ensure_stack(base)
         self._ledger = Ledger(base)
-        self._snapshot_seq = None if snapshot is None else base.seq
+        self._base = None if snapshot is None else _Base(base.seq, states.checksum_of(snapshot))
         if entries is not None:
-            journal = journals.decode(entries, self._journal_name)
-            self._ensure_belongs(journal.header, base, has_snapshot=snapshot is not None)
-            for entry in journal.entries:
-                self._ledger.add(entry)
+            self._fold(journals.decode(entries, self._journal_name), base)
+        self.lost_track = self._sent.is_ahead_of(base.serial, self._journal_id)
         return self.state
 
     @property
@@ -104,15 +109,16 @@ class LocalBackend:
 
     # ── writing, under the lock ─────────────────────────────────────────────
 
-    def begin(self, *, endpoint: str, new_lineage: Callable[[], str], reserve_bytes: int) -> None:
+    def begin(self, *, first: Callable[[State], State], reserve_bytes: int) -> None:
         """Make a snapshot of what the journal holds, start a new journal and reserve space in it.
 
         Raises:
             StateError: nothing may be sent; on disk is the old state or the new one, both whole.
         """
         if not self.lineage:
-            self._ledger = Ledger(replace(self.state, lineage=new_lineage()))
-        journal = self._journal or self._next_journal(endpoint)
+            self._ledger = Ledger(first(self.state))
+        journal = self._journal or self._next_journal()
+        self._note(_Sent(self._ledger.serial, self._journal_id))
         with self._giving_up(), self._translated("reserve space in"):
             self._disk.reserve(journal.handle, journal.size, reserve_bytes)
             self._disk.sync(journal.handle)
@@ -126,11 +132,12 @@ class LocalBackend:
         journal = self._journal
         if journal is None:
             raise StateError("The journal cannot be written any more.\n  An earlier write to it failed.")
-        line, chain = journals.encode_entry(entry, journal.chain)
+        line, chain = journals.encode_entry(entry, self._chain)
         with self._giving_up(), self._translated("write"):
+            self._ensure_alone(journal)
             self._disk.write(journal.handle, journal.size, line)
             self._disk.sync_data(journal.handle)
-        journal.chain, journal.size = chain, journal.size + len(line)
+        self._chain, journal.size = chain, journal.size + len(line)
         self._ledger.add(entry)
 
     def commit(self) -> None:
@@ -139,19 +146,19 @@ class LocalBackend:
         Raises:
             StateError: snapshot and journal on disk still fold to the same state.
         """
-        if self._journal is None:
-            return
-        self._next_journal(self._journal.endpoint)
+        if self._journal is not None:
+            self._next_journal()
+            self._note(_Sent(self._ledger.serial))
 
-    def replace(self, state: State, *, endpoint: str) -> None:
-        """Write a state that a person changed (moves, removals), as a new snapshot.
+    def replace(self, state: State) -> None:
+        """Write a state that was changed otherwise than by entries (moves, removals), as a new snapshot.
 
         Raises:
             StateError: the old one is still there.
         """
         self._ledger = Ledger(state)
-        self._snapshot_seq = None
-        self._next_journal(endpoint)
+        self._base = None
+        self._next_journal()
 
     def close(self) -> None:
         """Give the journal's handle back and the space it reserved."""
@@ -178,28 +185,27 @@ class LocalBackend:
             handle = self._disk.lock(self._lock_path)
         if handle is None:
             raise StateLockedError(self._held_by())
-        text = json.dumps({name: getattr(holder, name) for name in Holder.__dataclass_fields__})
+        self._lock = handle
         try:
-            with self._translated("lock"):
-                self._disk.truncate(handle, 0)
-                self._disk.write(handle, 0, f"{text}\n".encode())
+            self._sent = _sent_of(self._lock_document())
+            self._write_lock({name: getattr(holder, name) for name in Holder.__dataclass_fields__})
             yield
             self.close()
         finally:
-            # Emptied while still held, so that a free lock does not name a holder. A failure here loses
-            # nothing, and must not stand in the place of what the run itself has to say.
-            with suppress(OSError):
-                self._disk.truncate(handle, 0)
+            # Without a holder while it is still held, so that a free lock does not name one. A failure
+            # here loses nothing, and must not stand in the place of what the run itself has to say.
+            with suppress(StateError):
+                self._write_lock({})
+            self._lock = None
             with suppress(OSError):
                 self._disk.close(handle)
 
     def holder(self) -> Holder | None:
         """Who holds the lock now, as far as the lock file says."""
-        with self._translated("read"):
-            data = self._disk.read(self._lock_path)
+        document = self._lock_document()
         try:
-            return Holder(**json.loads(data or b""))
-        except (ValueError, TypeError):
+            return Holder(**{name: document[name] for name in Holder.__dataclass_fields__})
+        except KeyError:
             return None
 
     def is_locked(self) -> bool:
@@ -226,32 +232,135 @@ class LocalBackend:
 
     # ── inside ──────────────────────────────────────────────────────────────
 
-    def _next_journal(self, endpoint: str) -> "_OpenJournal":
+    def _read(self) -> tuple[bytes | None, bytes | None]:
+        """Snapshot and journal as they are at one moment, though another run may be writing them.
+
+        The journal is read before and after the snapshot, and it counts as it is after. If both are of
+        one base, no commit was finished in between, and the snapshot is the one that it extends or one
+        that has swallowed all of it. Otherwise they are read again.
+        """
+        with self._translated("read"):
+            before = self._disk.read(self._journal_path)
+            while True:
+                snapshot = self._disk.read(self._path)
+                after = self._disk.read(self._journal_path)
+                if _first_line(before) == _first_line(after):
+                    return snapshot, after
+                before = after
+
+    def _fold(self, journal: Journal, base: State) -> None:
+        """Fold a journal's entries, unless the snapshot has swallowed them.
+
+        Raises:
+            StateDamagedError: the two do not belong together.
+        """
+        self._chain, self._journal_id = journal.chain, journal.header.journal
+        problem = self._contradiction(journal, base)
+        if problem:
+            raise StateDamagedError(
+                "State file and journal do not belong together.\n"
+                f"  {self._journal_name}: {problem}.\n"
+                "Using them would forget tasks that exist. Put both back from one backup."
+            )
+        if self._base is not None and journal.chain != base.swallowed:
+            for entry in journal.entries:
+                self._ledger.add(entry)
+
+    def _contradiction(self, journal: Journal, base: State) -> str:
+        """Why a journal extends neither this snapshot nor one that this has swallowed; empty if it does.
+
+        A journal without entries has nothing to lose, so it only must not be of a newer state.
+        """
+        header = journal.header
+        if self._base is None:
+            return "the state file is gone, but its journal has entries" if journal.entries else ""
+        if header.lineage != base.lineage:
+            return "the journal is of another state (their lineages differ)"
+        if header.base_serial > base.serial:
+            return (
+                f"the state file (serial {base.serial}) is older than its journal "
+                f"(serial {header.base_serial}): it was probably restored from a backup"
+            )
+        is_known = journal.chain == base.swallowed or header.base_checksum == self._base.checksum
+        if journal.entries and not is_known:
+            return "the journal has entries that this state file does not know: it was made elsewhere"
+        return ""
+
+    def _next_journal(self) -> "_OpenJournal":
         """Swallow the journal into a snapshot, if it holds anything, and start an empty one."""
         self.close()
-        if self._snapshot_seq != self._ledger.seq:
-            self._write_snapshot()
+        if self._base is None or self._base.seq != self._ledger.seq:
+            self._base = self._write_snapshot()
         state = self.state
+        self._journal_id = secrets.token_hex(8)
         header = Header(
             lineage=state.lineage,
             stack=state.stack,
             base_serial=state.serial,
             base_seq=state.seq,
-            endpoint=endpoint,
+            base_checksum=self._base.checksum,
+            journal=self._journal_id,
         )
         line, chain = journals.encode_header(header)
         with self._translated("write"):
             write_atomic(self._disk, self._journal_path, line)
             handle = self._disk.open(self._journal_path)
-        self._journal = _OpenJournal(handle, chain, len(line), endpoint)
+        self._chain = chain
+        self._journal = _OpenJournal(handle, len(line))
         return self._journal
 
-    def _write_snapshot(self) -> None:
-        state = replace(self.state, serial=self.state.serial + 1)
+    def _write_snapshot(self) -> "_Base":
+        state = replace(self.state, serial=self.state.serial + 1, swallowed=self._chain)
+        data = states.encode(state, self._tool_version)
         with self._translated("write"):
-            write_atomic(self._disk, self._path, states.encode(state, self._tool_version))
+            write_atomic(self._disk, self._path, data)
         self._ledger = Ledger(state)
-        self._snapshot_seq = state.seq
+        return _Base(state.seq, states.checksum_of(data))
+
+    def _ensure_alone(self, journal: "_OpenJournal") -> None:
+        """Journal and lock must still be the files that their names lead to.
+
+        Raises:
+            StateError: somebody removed or replaced one: another run may have begun, and what is
+                recorded here would not be found again.
+        """
+        held = [(journal.handle, self._journal_path)]
+        if self._lock is not None:
+            held.append((self._lock, self._lock_path))
+        for handle, path in held:
+            if not self._disk.is_named(handle, path):
+                raise StateError(
+                    "The files of the state were removed or replaced while this run used them.\n"
+                    f"  {printable(path)}"
+                )
+
+    def _note(self, sent: "_Sent") -> None:
+        """Leave word beside the state from which of it calls are sent: the state itself may get lost."""
+        if self._lock is not None and self._sent != sent:
+            self._sent = sent
+            self._write_lock(self._lock_document())
+            with self._translated("lock"):
+                self._disk.sync_data(self._lock)
+
+    def _lock_document(self) -> dict[str, Any]:
+        """What the lock file says; empty if that is nothing that a run has written."""
+        with self._translated("read"):
+            data = self._disk.read(self._lock_path)
+        try:
+            document = json.loads(data or b"")
+        except (ValueError, RecursionError):
+            return {}
+        return document if isinstance(document, dict) else {}
+
+    def _write_lock(self, document: Mapping[str, Any]) -> None:
+        """Say who holds the lock, in the file that this run holds."""
+        if self._lock is None:
+            raise TypeError("the lock is not held")
+        sent = {"serial": self._sent.serial, "journal": self._sent.journal}
+        told = {**document, **sent} if self._sent.serial else document
+        with self._translated("lock"):
+            self._disk.truncate(self._lock, 0)
+            self._disk.write(self._lock, 0, f"{json.dumps(told)}\n".encode() if told else b"")
 
     def _ensure_stack(self, state: State) -> None:
         if state.stack != self._stack:
@@ -260,25 +369,6 @@ class LocalBackend:
                 f"  {self.name}: stack {printable(state.stack)}; this project is {printable(self._stack)}.\n"
                 "Put the matching state file or provisioner.yaml back."
             )
-
-    def _ensure_belongs(self, header: Header, base: State, *, has_snapshot: bool) -> None:
-        """The journal must extend this snapshot, or one that this snapshot has swallowed."""
-        if not has_snapshot:
-            problem = "the state file is gone, but its journal is there"
-        elif header.lineage != base.lineage:
-            problem = "the journal is of another state (their lineages differ)"
-        elif header.base_serial > base.serial:
-            problem = (
-                f"the state file (serial {base.serial}) is older than its journal "
-                f"(serial {header.base_serial}): it was probably restored from a backup"
-            )
-        else:
-            return
-        raise StateDamagedError(
-            "State file and journal do not belong together.\n"
-            f"  {self._journal_name}: {problem}.\n"
-            "Using them would forget tasks that exist. Put both back from one backup."
-        )
 
     @contextmanager
     def _giving_up(self) -> Iterator[None]:
@@ -299,12 +389,42 @@ class LocalBackend:
             raise StateError(f"The state could not be kept on disk.\n  {reason}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The snapshot on the disk."""
+
+    seq: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What the lock file remembers of the last run that sent something, whatever becomes of the state."""
+
+    serial: int = 0
+    """Of the snapshot that it began or ended with; 0: nothing was ever sent."""
+
+    journal: str = ""
+    """Id of the journal in which what it sent stands; empty once that is in the snapshot."""
+
+    def is_ahead_of(self, serial: int, journal: str) -> bool:
+        """Whether a state is not the one that was last sent from: it is gone, or an older one."""
+        return self.serial > serial or (self.serial == serial and self.journal not in ("", journal))
+
+
 @dataclass(slots=True)
 class _OpenJournal:
     handle: int
-    chain: str
     size: int
-    endpoint: str
+
+
+def _sent_of(document: Mapping[str, Any]) -> _Sent:
+    serial, journal = document.get("serial"), document.get("journal")
+    return _Sent(serial if isinstance(serial, int) else 0, journal if isinstance(journal, str) else "")
+
+
+def _first_line(data: bytes | None) -> bytes | None:
+    return data and data.partition(b"\n")[0]
 
 
 def _advice(error: OSError) -> str:

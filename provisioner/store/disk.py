@@ -94,18 +94,29 @@ class Disk:
     def lock(self, path: str) -> int | None:
         """A handle that holds the lock file, or None if somebody else does.
 
-        The file is never renamed or removed: a lock on a removed file locks nothing.
+        The program never renames or removes the file. If somebody else does, the lock on it locks
+        nothing: see ``is_named``.
         """
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _OWNER_ONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self.is_named(handle, path):
+                return handle
         except BlockingIOError:
-            os.close(handle)
-            return None
+            pass
         except BaseException:
             os.close(handle)
             raise
-        return handle
+        os.close(handle)
+        return None
+
+    def is_named(self, handle: int, path: str) -> bool:
+        """Whether a path still leads to the file that a handle is of."""
+        try:
+            there, ours = os.stat(path, follow_symlinks=False), os.fstat(handle)
+        except FileNotFoundError:
+            return False
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it; one that is there is fine."""

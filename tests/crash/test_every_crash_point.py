@@ -1,8 +1,8 @@
 """The process dies at its n-th effect, for every n; then it is started again, until all is done.
 
 An effect is an operation of the disk or a send. It dies before the effect, in the middle of a
-write, or right after the effect, before anything else could happen. Applier, Settler and
-LocalBackend are the real ones. The disk is real where the process is killed, and in memory where
+write, or right after the effect, before anything else could happen. Run, Applier, Settler
+and LocalBackend are the real ones. The disk is real where the process is killed, and in memory where
 the power is cut: then nothing that was not synced is left, or any part of it.
 """
 
@@ -20,6 +20,7 @@ from fakes import (
     LOST_BEFORE,
     OK,
     ORIGIN,
+    WINDOW,
     WINDOW_SECONDS,
     FakeClock,
     FakeTaskApi,
@@ -31,6 +32,7 @@ from fakes import (
     WatchedDisk,
     When,
     desired_of,
+    first_state,
     late,
     spec_of,
 )
@@ -38,10 +40,10 @@ from provisioner.core.address import Address
 from provisioner.core.calls import Reply, SignedWrite
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import find_marker
-from provisioner.core.plan import Action, make_plan
+from provisioner.core.plan import make_plan
 from provisioner.core.state import State
-from provisioner.engine.apply import Applier
-from provisioner.engine.settle import Settler, to_adopt
+from provisioner.engine.ports import Outside
+from provisioner.engine.run import Run, Wish
 from provisioner.engine.steps import Context
 from provisioner.store.backend import Holder, LocalBackend
 
@@ -118,39 +120,16 @@ class Machine:
         return LocalBackend(self.path, stack=STACK, tool_version="1", disk=self.memory).load()
 
     def _apply(self, wanted: dict[Address, TaskSpec], disk: WatchedDisk) -> None:
-        """In the order in which the apply command does it."""
+        """As the apply command does it."""
         backend = LocalBackend(self.path, stack=STACK, tool_version="1", disk=disk)
-
-        def ready() -> None:
-            backend.begin(endpoint="test", new_lineage=lambda: "1ea6e", reserve_bytes=10_000)
-
         with backend.locked(HOLDER):
             backend.load()
-            settler = Settler(
-                api=self.api,
-                backend=backend,
-                clock=self.clock,
-                stack=STACK,
-                use_marker=True,
-                window_seconds=WINDOW_SECONDS,
-                ready=ready,
-            )
-            assert settler.settle().conflicts == []
-            plan = make_plan(wanted, backend.state, ORIGIN)
-            creates = {change.address for change in plan.changes if change.action is Action.CREATE}
-            adopted = settler.adopt(
-                spec for spec in to_adopt(wanted, backend.state) if spec.address in creates
-            )
-            assert adopted.conflicts == []
-            blocked = {attempt.address for attempt in backend.attempts()}
-            plan = make_plan(wanted, backend.state, ORIGIN)
-            ready()
-            self._applier(backend).carry_out(
-                change for change in plan.changes if change.address not in blocked
-            )
-            backend.commit()
+            run = self._run(backend, wanted)
+            plan = run.prepare()
+            assert run.settled.conflicts == []
+            run.carry_out(plan)
 
-    def _applier(self, backend: LocalBackend) -> Applier:
+    def _run(self, backend: LocalBackend, wanted: dict[Address, TaskSpec]) -> Run:
         context = Context(
             api=self.api,
             stack=STACK,
@@ -158,8 +137,7 @@ class Machine:
             use_marker=True,
             record_of=backend.record_of,
         )
-        return Applier(
-            context,
+        outside = Outside(
             backend=backend,
             workers=SyncWorkers(self.clock, lambda pending: pending - 1),
             clock=self.clock,
@@ -167,6 +145,8 @@ class Machine:
             parallelism=2,
             should_stop=lambda: False,
         )
+        wish = Wish(desired=wanted, plan_of=lambda state: make_plan(wanted, state, ORIGIN), first=first_state)
+        return Run(wish, context, outside, window=WINDOW, earlier=WINDOW, tell=lambda _: None)
 
 
 def ensure_promises_kept(machine: Machine) -> None:

@@ -173,7 +173,14 @@ def test_one_copy_too_many_is_shown_and_nothing_is_touched(remote: Project, emul
     assert ran.code == 1
     assert task["TaskId"] in ran.err
     assert copy_id in ran.err
-    assert not (remote.root / "provisioner.state.json").exists()
+    assert "provisioner resolve orders-to-lake --adopt TASK_ID" in ran.out
+    assert _recorded(remote) == {}
+    assert len(emulator.service.tasks()) == 2
+    adopted = remote.run("resolve", "orders-to-lake", "--adopt", task["TaskId"])
+    assert adopted.code == 0, adopted.err
+    assert _apply(remote).code == 0
+    assert _recorded(remote) == {"orders-to-lake": task["TaskId"]}
+    assert emulator.service.tasks()[1]["TaskName"] == "copy"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from builders import a_plan, a_record, a_spec, a_state, an_attempt
+from provisioner.core.manifest import collect
 from provisioner.core.plan import Action, Plan, Reason, effective_body, protected_deletes
 from provisioner.core.state import State, TaskRecord, WriteKind
 
@@ -137,11 +138,11 @@ def test_protection_outlives_the_manifest() -> None:
         a_spec("changed", SyncType=1, prevent_destroy=True),
     ]
     state = a_state(*guarded, a_spec("unguarded"))
-    plan = a_plan(*desired, state=state)
-    assert [change.address for change in protected_deletes(plan, state)] == ["gone", "made-anew"]
+    plan, (wanted, _) = a_plan(*desired, state=state), collect(desired)
+    assert [change.address for change in protected_deletes(plan, state, wanted)] == ["gone", "made-anew"]
 
 
 def test_a_delete_without_a_record_is_not_protected() -> None:
     """A plan may be checked against a state that has moved on."""
     plan = a_plan(state=a_state(a_spec("t", prevent_destroy=True)))
-    assert list(protected_deletes(plan, a_state())) == []
+    assert list(protected_deletes(plan, a_state(), {})) == []

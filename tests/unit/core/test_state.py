@@ -92,15 +92,22 @@ def test_snapshot_is_laid_out_for_people() -> None:
     assert lines[0] == "{"
     assert lines[1].startswith(' "checksum": "')
     assert lines[2:] == [
+        ' "endpoint": "",',
+        ' "fence": 0,',
         ' "format": 1,',
         ' "lineage": "1f2e3d4c5b6a7988",',
+        ' "region": "",',
         ' "seq": 7,',
         ' "serial": 3,',
         f' "stack": "{state.stack}",',
+        ' "swallowed": "",',
         ' "tool": "1.0",',
         ' "open": {',
         '  "payments": {"address": "payments", "attempt": "0123456789abcdef", "digest": "' + "d" * 64 + '", '
-        '"kind": "create", "payload_digest": "' + "e" * 64 + '", "project_id": "17865298918277529", '
+        '"kind": "create", "marked": true, "payload_digest": "'
+        + "e"
+        * 64
+        + '", "project_id": "17865298918277529", '
         '"protected": false, "spec": {"TaskName": "payments"}, "task_id": null, "task_type": 201, '
         '"timestamp": 1700000000}',
         " },",

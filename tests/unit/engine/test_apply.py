@@ -19,6 +19,7 @@ from fakes import (
     refused,
     spec_of,
 )
+from provisioner.core.address import JSONObject
 from provisioner.core.calls import OFFLINE, CreateTask, Done, ModifyTask, Refused, Unknown
 from provisioner.core.marker import find_marker
 from provisioner.core.plan import Action, Reason
@@ -377,28 +378,34 @@ def test_what_a_create_did_not_keep_is_sent_once_more_by_modify() -> None:
     marker = find_marker(str(stored.body["Description"]))
     assert marker is not None
     assert marker.attempt == world.state.tasks[A.address].attempt
-    assert applied.results[0].remarks == ()
+    assert applied.failures == []
     assert world.plan(A).is_empty
 
 
-def test_what_still_differs_after_that_becomes_a_remark() -> None:
-    """Once more, and not for ever."""
+def test_what_still_differs_after_that_is_a_failure_and_stays_in_the_plan() -> None:
+    """Once more, and not for ever; the state says what the service holds, so the next plan shows the rest."""
     world = World()
     world.api.dropped = {CREATE: {"Config"}, MODIFY: {"Config"}}
-    applied = world.apply(A)
+    (result,) = world.apply(A).failures
     assert len(world.api.sent) == 2
-    assert applied.results[0].remarks == (
-        "the service did not keep Config.parallelism: it has None, not '1'",
-    )
-    assert world.reporter.heard[-1].startswith("note: a: the service did not keep Config.parallelism")
+    (field,) = result.lost
+    assert (field.path, field.before, field.after) == (("Config", "parallelism"), None, "1")
+    assert result.done == {WriteKind.CREATE, WriteKind.UPDATE}
+    (change,) = world.plan(A).changes
+    assert (change.action, change.reason) == (Action.UPDATE, Reason.CHANGED)
+    assert [(field.path, field.before, field.after) for field in change.fields] == [
+        (("Config", "parallelism"), None, "1")
+    ]
 
 
-def test_a_remark_does_not_show_what_may_be_a_secret() -> None:
-    """A setting whose name sounds like one is named without its value."""
+def test_a_service_that_does_not_keep_the_marker_ends_the_beginning_of_new_creates() -> None:
+    """A task whose answer is lost could not be found again."""
     world = World()
-    world.api.dropped = {CREATE: {"Config"}, MODIFY: {"Config"}}
-    applied = world.apply(spec_of("a", {"Config": {"password": "hush"}}))
-    assert applied.results[0].remarks == ("the service did not keep Config.password",)
+    world.api.dropped = {CREATE: {"Description"}, MODIFY: {"Description"}}
+    applied = world.apply(A, B, spec_of("c"), parallelism=1)
+    assert len(world.api.tasks) == 1
+    assert "marker" in applied.gave_up
+    assert [change.address for change in applied.not_attempted] == ["b", "c"]
 
 
 def test_a_modify_that_is_refused_after_a_create_fails_the_change() -> None:
@@ -433,7 +440,8 @@ def test_a_create_that_was_stopped_before_its_content_was_kept_is_finished_later
     applied = world.apply(A)
     assert applied.not_attempted == []
     assert [type(result.reply) for result in applied.results] == [Done]
-    assert applied.results[0].remarks != ()
+    assert applied.results[0].unread
+    assert applied.results[0].done == {WriteKind.CREATE}
     assert [signed.action for signed in world.api.sent] == [CREATE]
     _assert_is_finished_later(world)
 
@@ -445,11 +453,11 @@ def test_a_task_that_is_not_shown_at_once_is_looked_at_again() -> None:
     read = world.api.read
     world.api.read = lambda *names: None if hidden and hidden.pop() else read(*names)  # type: ignore[method-assign]  # one read that shows nothing
     applied = world.apply(A)
-    assert applied.results[0].remarks == ()
+    assert applied.failures == []
     assert world.plan(A).is_empty
     world.api.read = lambda *_: None  # type: ignore[method-assign]  # no read shows anything
     applied = world.apply(A, B)
-    assert "does not show it yet" in applied.results[0].remarks[0]
+    assert "does not show it yet" in applied.failures[0].unread
     (change,) = world.plan(A, B).changes
     assert change.reason is Reason.UNSEEN
 
@@ -473,14 +481,59 @@ def test_a_content_that_cannot_be_confirmed_on_disk_is_fatal() -> None:
     assert world.api.named("a")
 
 
-def test_what_an_update_did_not_keep_is_a_remark_at_once() -> None:
+def test_what_an_update_did_not_keep_is_a_failure_at_once() -> None:
     """The whole body has just been sent: sending it again would change nothing."""
     world = World()
     world.apply(A)
     world.api.dropped[MODIFY] = {"Config"}
     applied = world.apply(A_CHANGED)
     assert [signed.action for signed in world.api.sent] == [CREATE, MODIFY]
-    assert applied.results[0].remarks == ("the service did not keep Config.parallelism: it has '1', not '2'",)
+    (field,) = applied.failures[0].lost
+    assert (field.before, field.after) == ("1", "2")
+    assert world.state.tasks[A.address].spec == A.body
+    (change,) = world.plan(A_CHANGED).changes
+    assert (change.action, change.fields) == (Action.UPDATE, (field,))
+
+
+def test_what_an_update_did_not_clear_is_a_failure_and_stays_in_the_plan() -> None:
+    """A service that merges leaves what the manifest no longer has: the state says so."""
+    world = World()
+    extended = spec_of("a", {"SyncType": 1, "Config": {"parallelism": "1", "extra": "x"}})
+    world.apply(extended)
+    world.api.merges_settings = True
+    (result,) = world.apply(A).failures
+    assert sorted(field.path for field in result.lost) == [("Config", "extra"), ("SyncType",)]
+    (change,) = world.plan(A).changes
+    assert [field.path for field in change.fields] == [("Config", "extra"), ("SyncType",)]
+
+
+def test_what_others_may_change_is_sent_as_they_have_it() -> None:
+    """A modify carries the whole body: a field that is ignored must not go back to what it was."""
+    world = World()
+    ignoring = replace(A, ignore_changes=("Config",))
+    world.apply(ignoring)
+    stored = world.api.named("a")[0]
+    stored.body = {**stored.body, "Config": {"parallelism": "99"}}
+    changed = replace(spec_of("a", {"Description": "new"}), ignore_changes=("Config",))
+    assert world.apply(changed).failures == []
+    assert world.api.named("a")[0].body["Config"] == {"parallelism": "99"}
+    assert world.plan(changed).is_empty
+
+
+@pytest.mark.parametrize("error", [None, ApiUnreachableError("no route")], ids=["gone", "unreachable"])
+def test_without_knowing_what_others_wrote_nothing_is_sent(error: ApiError | None) -> None:
+    """It would be written over."""
+    world = World()
+    ignoring = replace(A, ignore_changes=("Config",))
+    world.apply(ignoring)
+    if error is None:
+        world.api.tasks.clear()
+    else:
+        world.api.read_errors.append(error)
+    sent = len(world.api.sent)
+    (result,) = world.apply(replace(A_CHANGED, ignore_changes=("Description",))).failures
+    assert isinstance(result.reply, Refused)
+    assert len(world.api.sent) == sent
 
 
 @pytest.mark.parametrize(
@@ -490,17 +543,19 @@ def test_what_an_update_did_not_keep_is_a_remark_at_once() -> None:
         pytest.param(ApiRefusedError("not allowed"), "not allowed", id="refused"),
     ],
 )
-def test_a_task_that_cannot_be_read_back_is_a_success_with_a_remark(error: ApiError, said: str) -> None:
-    """It was created and recorded; only that it is as written is not known."""
+def test_a_task_that_cannot_be_read_back_is_made_and_not_confirmed(error: ApiError, said: str) -> None:
+    """It was created and recorded; that it is as written is not known, and the next plan says so."""
     world = World()
     world.api.read_errors.append(error)
     applied = world.apply(A)
-    assert applied.failures == []
-    assert applied.results[0].remarks == (f"it could not be read back: {said}",)
+    assert applied.failures[0].unread == f"it could not be read back: {said}"
+    assert applied.failures[0].done == {WriteKind.CREATE}
+    assert not applied.is_short
+    assert [change.reason for change in world.plan(A).changes] == [Reason.UNSEEN]
 
 
-def test_a_task_that_is_not_shown_yet_is_a_success_with_a_remark() -> None:
-    """A listing may lag; the answer had a TaskId."""
+def test_a_task_that_is_not_shown_yet_is_written_and_not_confirmed() -> None:
+    """The answer said that it was done."""
     world = World()
     world.apply(A)
     world.api.tasks.clear()
@@ -508,7 +563,7 @@ def test_a_task_that_is_not_shown_yet_is_a_success_with_a_remark() -> None:
         replace(OK, reply=Done(task_id=world.state.tasks[A.address].task_id, request_id=""))
     )
     applied = world.apply(A_CHANGED)
-    assert applied.results[0].remarks == ("it could not be read back: the service does not show it yet",)
+    assert applied.failures[0].unread == "it could not be read back: the service does not show it yet"
 
 
 # ── updates and replaces ────────────────────────────────────────────────────
@@ -517,11 +572,20 @@ def test_a_task_that_is_not_shown_yet_is_a_success_with_a_remark() -> None:
 def test_an_update_sends_the_whole_body_and_clears_what_is_no_longer_asked_for() -> None:
     """Texts and lists have an empty value; a number has none and is left out."""
     world = World()
-    world.apply(spec_of("a", {"ExecutorId": "7", "Nodes": [{"Name": "in"}], "SyncType": 1}))
+    schedule: JSONObject = {"CycleStep": 1}
+    offline: JSONObject = {
+        "ExecutorId": "7",
+        "Nodes": [{"Name": "in"}],
+        "SyncType": 1,
+        "OfflineTaskAddEntity": schedule,
+    }
+    world.apply(spec_of("a", offline))
+    world.api.replaces = True
     world.apply(A)
     write = world.api.sent[-1].write
     assert isinstance(write, ModifyTask)
     assert (write.task_id, write.body["ExecutorId"], write.body["Nodes"]) == ("t-1", "", [])
+    assert write.body["OfflineTaskAddEntity"] == {}
     assert "SyncType" not in write.body
     assert world.state.tasks[A.address].spec == A.body
 

@@ -8,6 +8,7 @@ import pytest
 from builders import STACK
 from fakes import (
     CREATE,
+    LAG_SECONDS,
     LOST_AFTER,
     LOST_BEFORE,
     MODIFY,
@@ -23,8 +24,7 @@ from provisioner.core.journal import Intent
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action, Reason
 from provisioner.core.state import WriteKind
-from provisioner.engine.settle import to_adopt
-from provisioner.errors import ApiUnreachableError, StateError
+from provisioner.errors import ApiRefusedError, ApiUnreachableError, StateError
 
 A, B = spec_of("a"), spec_of("b")
 A_CHANGED = spec_of("a", {"Config": {"parallelism": "2"}})
@@ -58,7 +58,7 @@ def test_a_task_that_is_listed_is_adopted_at_once(use_marker: bool) -> None:
     assert (record.task_id, record.spec, record.digest) == ("t-1", A.body, A.digest)
     assert record.attempt == f"{1:016x}"
     assert world.backend.attempts() == ()
-    assert world.events == ["list p1", "resolved a adopted"]
+    assert world.events == ["list p1", "read t-1", "resolved a adopted"]
     assert world.plan(A).is_empty
 
 
@@ -83,8 +83,8 @@ def test_a_task_that_is_not_listed_is_absent_only_after_the_window(use_marker: b
     """Up to its last second the attempt is pending; one later it is closed."""
     world = _left_open(LOST_BEFORE, use_marker=use_marker)
     _wait(world, WINDOW_SECONDS)
-    (pending,) = world.settler().settle().pending
-    assert (pending.attempt.address, pending.until) == ("a", START + WINDOW_SECONDS + 1)
+    (held,) = world.settler().settle().held
+    assert (held.address, held.until) == ("a", START + WINDOW_SECONDS + 1)
     assert len(world.backend.attempts()) == 1
     _wait(world, 1)
     assert [attempt.address for attempt in world.settler().settle().absent] == ["a"]
@@ -103,13 +103,13 @@ def test_the_local_clock_never_decides() -> None:
     """However late it is here: the service's own time counts."""
     world = _left_open(LOST_BEFORE)
     world.clock.sleep(1_000_000)
-    assert len(world.settler().settle().pending) == 1
+    assert len(world.settler().settle().held) == 1
 
 
 def test_a_create_that_takes_effect_late_is_adopted_within_its_window() -> None:
     """Pending first, listed later: never absent in between."""
     world = _left_open(late(200))
-    assert len(world.settler().settle().pending) == 1
+    assert len(world.settler().settle().held) == 1
     _wait(world, 200)
     assert [address for address, _ in world.settler().settle().adopted] == ["a"]
 
@@ -118,7 +118,7 @@ def test_a_listing_that_lags_does_not_make_a_task_absent() -> None:
     """The window covers the lag."""
     world = _left_open(LOST_AFTER)
     world.api.list_lag_seconds = 30
-    assert len(world.settler().settle().pending) == 1
+    assert len(world.settler().settle().held) == 1
     _wait(world, WINDOW_SECONDS + 1)
     assert [address for address, _ in world.settler().settle().adopted] == ["a"]
 
@@ -152,20 +152,24 @@ def test_a_task_without_exactly_the_marker_of_the_attempt_is_not_adopted(descrip
     assert len(world.settler().settle().absent) == 1
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        pytest.param({"TaskName": "z"}, id="other name"),
-        pytest.param({"TaskType": 202}, id="other type"),
-        pytest.param({"Config": {"parallelism": "9"}}, id="other content"),
-    ],
-)
-def test_without_markers_a_task_that_differs_is_not_adopted(other: dict[str, object]) -> None:
-    """Name, type and content must agree."""
+@pytest.mark.parametrize("other", [{"TaskName": "z"}, {"TaskType": 202}], ids=["other name", "other type"])
+def test_without_markers_a_task_of_another_name_or_type_is_not_ours(other: dict[str, object]) -> None:
+    """Name and type must agree before anything else is looked at."""
     world = _left_open(LOST_BEFORE, use_marker=False)
     world.api.put({**A.body, **other})  # type: ignore[dict-item]  # JSON values, whatever they are
     _wait(world, WINDOW_SECONDS + 1)
     assert len(world.settler().settle().absent) == 1
+
+
+def test_without_markers_a_task_of_the_same_name_and_other_content_is_a_conflict() -> None:
+    """The service may have dropped something of ours, or it is a stranger's: a person must look."""
+    world = _left_open(LOST_BEFORE, use_marker=False)
+    task_id = world.api.put({**A.body, "Config": {"parallelism": "9"}})
+    _wait(world, WINDOW_SECONDS + 1)
+    settled = world.settler().settle()
+    assert (settled.absent, settled.adopted) == ([], [])
+    assert [task.task_id for task in settled.conflicts[0].tasks] == [task_id]
+    assert settled.addresses == {A.address}
 
 
 def test_without_markers_a_task_that_is_known_to_be_anothers_is_not_adopted() -> None:
@@ -188,18 +192,44 @@ def test_every_attempt_is_settled_with_one_listing_of_its_project() -> None:
     counted: list[int] = []
     settled = world.settler(progress=counted.append).settle()
     assert [address for address, _ in settled.adopted] == ["a", "c"]
-    assert [pending.attempt.address for pending in settled.pending] == ["b"]
+    assert [held.address for held in settled.held] == ["b"]
     assert [event for event in world.events if event.startswith("list")] == ["list p1", "list p2"]
     assert counted == [1, 1]
 
 
 def test_a_service_that_cannot_be_asked_leaves_everything_open() -> None:
-    """No listing, no verdict."""
-    world = _left_open(LOST_AFTER)
+    """No listing, no verdict; and one try is enough for all of them."""
+    world = World()
+    world.api.fates.extend([LOST_AFTER, LOST_AFTER])
+    world.apply(A, spec_of("c", project_id="p2"))
     world.api.read_errors.append(ApiUnreachableError("no route"))
-    with pytest.raises(ApiUnreachableError):
-        world.settler().settle()
-    assert len(world.backend.attempts()) == 1
+    world.events.clear()
+    settled = world.settler().settle()
+    assert [(held.address, held.until) for held in settled.held] == [("a", 0), ("c", 0)]
+    assert "no route" in settled.held[0].why
+    assert world.events == ["list p1"]
+    assert len(world.backend.attempts()) == 2
+
+
+def test_an_attempt_that_cannot_be_looked_at_holds_up_only_its_own_address() -> None:
+    """A project that refuses its listing; the other project's task is found."""
+    world = World()
+    world.api.fates.extend([LOST_AFTER, LOST_AFTER])
+    world.apply(A, spec_of("c", project_id="p2"))
+    world.api.read_errors.append(ApiRefusedError("not allowed"))
+    settled = world.settler().settle()
+    assert [held.address for held in settled.held] == ["a"]
+    assert [address for address, _ in settled.adopted] == ["c"]
+
+
+def test_a_task_that_is_listed_and_cannot_be_read_is_not_adopted_yet() -> None:
+    """The listing may lag behind a deletion."""
+    world = _left_open(LOST_AFTER)
+    world.api.unreadable.add(TaskId("t-1"))
+    (held,) = world.settler().settle().held
+    assert (held.address, held.until) == ("a", world.api.server_clock.now() + LAG_SECONDS + 1)
+    world.api.unreadable.clear()
+    assert [address for address, _ in world.settler().settle().adopted] == ["a"]
 
 
 def test_a_verdict_that_cannot_be_recorded_is_an_error() -> None:
@@ -236,13 +266,36 @@ def test_an_update_that_the_service_shows_is_done() -> None:
     ((address, record),) = world.settler().settle().adopted
     assert (address, record.task_id, record.spec) == ("a", "t-1", A_CHANGED.body)
     assert (record.digest, record.attempt) == (A_CHANGED.digest, f"{1:016x}")
-    assert world.events == ["read t-1", "resolved a adopted"]
+    assert world.events == ["list p1", "read t-1", "resolved a adopted"]
+    assert world.plan(A_CHANGED).is_empty
+
+
+@pytest.mark.parametrize("delete", [UPDATE, DELETE])
+def test_a_write_that_may_still_take_effect_holds_up_its_address(delete: bool) -> None:
+    """What is written meanwhile would be written over later; one second after the window it is over."""
+    world = _named_left_open(LOST_BEFORE, delete=delete)
+    _wait(world, WINDOW_SECONDS)
+    (held,) = world.settler().settle().held
+    assert (held.address, held.until) == ("a", START + WINDOW_SECONDS + 1)
+    assert len(world.backend.attempts()) == 1
+    _wait(world, 1)
+    assert len(world.settler().settle().repeat) == 1
+
+
+def test_an_update_that_takes_effect_late_is_never_overtaken() -> None:
+    """Held until it is there; then it counts, and a later one is written over it."""
+    world = _named_left_open(late(100), delete=False)
+    assert world.settler().settle().addresses == {A.address}
+    _wait(world, 100)
+    assert [address for address, _ in world.settler().settle().adopted] == ["a"]
     assert world.plan(A_CHANGED).is_empty
 
 
 def test_an_update_that_the_service_does_not_show_is_sent_whole_by_the_next_plan() -> None:
-    """It may still take effect, so the content is not known, even if the manifest is put back."""
+    """After its window what the task holds is not known, even if the manifest is put back."""
     world = _named_left_open(LOST_BEFORE, delete=False)
+    world.clock.sleep(WINDOW_SECONDS + 1)
+    _wait(world, WINDOW_SECONDS + 1)
     assert [attempt.kind for attempt in world.settler().settle().repeat] == [WriteKind.UPDATE]
     (change,) = world.plan(A).changes
     assert (change.action, change.reason) == (Action.UPDATE, Reason.UNSEEN)
@@ -256,14 +309,46 @@ def test_a_task_that_the_service_does_not_know_any_more_is_forgotten(delete: boo
     """The delete succeeded, or somebody else's did."""
     world = _named_left_open(LOST_BEFORE, delete=delete)
     world.api.tasks.clear()
+    _wait(world, LAG_SECONDS + 1)
     assert [attempt.address for attempt in world.settler().settle().absent] == ["a"]
     assert world.state.tasks == {}
     assert world.backend.attempts() == ()
 
 
+@pytest.mark.parametrize("delete", [UPDATE, DELETE])
+def test_one_answer_that_there_is_no_task_proves_nothing(delete: bool) -> None:
+    """The listing has to agree, and not lag: a record that is dropped too early is a task made twice."""
+    world = _named_left_open(LOST_BEFORE, delete=delete)
+    world.api.unreadable.add(TaskId("t-1"))
+    assert world.settler().settle().addresses == {A.address}
+    world.api.list_lag_seconds = LAG_SECONDS
+    assert world.settler().settle().addresses == {A.address}
+    assert list(world.state.tasks) == ["a"]
+
+
+@pytest.mark.parametrize("delete", [UPDATE, DELETE])
+def test_where_a_task_cannot_be_read_its_listing_decides(delete: bool) -> None:
+    """How the service says that there is none is not documented: a refusal may be that."""
+    world = _named_left_open(LOST_AFTER, delete=delete)
+    world.api.refuse_reads = True
+    _wait(world, LAG_SECONDS + 1)
+    settled = world.settler().settle()
+    assert (len(settled.absent), len(settled.adopted)) == ((1, 0) if delete else (0, 1))
+    assert settled.held == []
+
+
+def test_a_service_that_goes_away_while_it_is_asked_decides_nothing() -> None:
+    """Listed, and then out of reach."""
+    world = _named_left_open(LOST_AFTER, delete=False)
+    world.api.read_errors.extend([None, ApiUnreachableError("no route")])
+    assert world.settler().settle().addresses == {A.address}
+
+
 def test_a_delete_whose_task_is_still_there_is_planned_again() -> None:
     """A delete may be repeated: it names its task."""
     world = _named_left_open(LOST_BEFORE, delete=True)
+    world.clock.sleep(WINDOW_SECONDS + 1)
+    _wait(world, WINDOW_SECONDS + 1)
     assert [attempt.kind for attempt in world.settler().settle().repeat] == [WriteKind.DELETE]
     assert [change.action for change in world.plan().changes] == [Action.DELETE]
     world.apply()
@@ -299,7 +384,7 @@ def _state_deleted() -> World:
 def test_a_deleted_state_finds_its_tasks_again() -> None:
     """Recorded, not created: and then sent whole, because what they hold was not compared."""
     world = _state_deleted()
-    settled = world.settler().adopt([A, B])
+    settled = world.settler().adopt([A, B], [A.address, B.address])
     assert [address for address, _ in settled.adopted] == ["a", "b"]
     record = world.state.tasks[A.address]
     assert (record.task_id, record.attempt, record.spec, record.digest) == ("t-1", f"{1:016x}", {}, "")
@@ -312,7 +397,7 @@ def test_a_deleted_state_finds_its_tasks_again() -> None:
 def test_an_adopted_task_is_protected_as_its_manifest_says() -> None:
     """From the first moment."""
     world = _state_deleted()
-    world.settler().adopt([spec_of("a", prevent_destroy=True)])
+    world.settler().adopt([spec_of("a", prevent_destroy=True)], [A.address, B.address])
     assert world.state.tasks[A.address].protected
 
 
@@ -338,7 +423,7 @@ def test_what_does_not_carry_our_marker_is_not_adopted(arrange: Callable[[World]
     world.forget_everything()
     world.events.clear()
     arrange(world)
-    settled = world.settler().adopt([A])
+    settled = world.settler().adopt([A], [A.address, B.address])
     assert (settled.adopted, settled.conflicts) == ([], [])
     assert world.events == ["list p1"]
 
@@ -347,7 +432,7 @@ def test_more_tasks_than_one_with_our_marker_are_a_conflict() -> None:
     """Neither is taken."""
     world = _state_deleted()
     world.api.put(world.api.named("a")[0].body)
-    settled = world.settler().adopt([A])
+    settled = world.settler().adopt([A], [A.address, B.address])
     assert [task.task_id for task in settled.conflicts[0].tasks] == ["t-1", "t-3"]
     assert world.state.tasks == {}
 
@@ -357,15 +442,69 @@ def test_a_task_that_is_recorded_under_another_address_is_not_adopted() -> None:
     world = World()
     world.apply(A)
     world.backend._ledger.tasks[B.address] = world.backend._ledger.tasks.pop(A.address)
-    assert world.settler().adopt([A]).adopted == []
+    assert world.settler().adopt([A], [A.address, B.address]).adopted == []
 
 
-def test_without_markers_nothing_is_adopted_and_nothing_is_listed() -> None:
-    """A match by name alone is never taken silently."""
+def test_without_markers_a_name_that_is_taken_is_a_conflict() -> None:
+    """A match by name alone is never taken silently, and nothing is created beside it."""
+    world = World(use_marker=False)
+    world.apply(A)
+    world.forget_everything()
+    settled = world.settler().adopt([A, B], [A.address, B.address])
+    assert settled.adopted == []
+    assert [(one.address, one.tasks[0].task_id) for one in settled.conflicts] == [("a", "t-1")]
+
+
+def test_what_an_earlier_state_may_have_sent_is_waited_for() -> None:
+    """Our markers and no state: nothing is created for a window, and the wait begins only once."""
     world = _state_deleted()
-    world.use_marker = False
-    assert world.settler().adopt([A]).adopted == []
-    assert world.events == []
+    c = spec_of("c")
+    settled = world.settler().adopt([A, c], [A.address, c.address])
+    assert [address for address, _ in settled.adopted] == ["a"]
+    assert [(held.address, held.until) for held in settled.held] == [("c", START + WINDOW_SECONDS + 1)]
+    assert world.state.fence == START + WINDOW_SECONDS
+    _wait(world, WINDOW_SECONDS)
+    assert world.settler().adopt([c], [c.address]).addresses == {c.address}
+    _wait(world, 1)
+    assert world.settler().adopt([c], [c.address]).held == []
+
+
+def test_a_state_that_went_back_is_fenced_as_one_that_was_lost() -> None:
+    """Restored from a backup: what was sent after it may still take effect."""
+    world = World()
+    world.apply(A)
+    world.backend.lost_track = True
+    settled = world.settler().adopt([B], [A.address, B.address])
+    assert settled.addresses == {B.address}
+    assert list(world.state.tasks) == ["a"]
+
+
+def test_the_first_state_of_all_is_not_fenced() -> None:
+    """Nothing of this stack is there and nothing was ever sent."""
+    world = World()
+    world.forget_everything()
+    assert world.settler().adopt([A], [A.address]).held == []
+
+
+def test_a_marked_task_that_cannot_be_read_is_not_adopted_yet() -> None:
+    """The listing may lag behind a deletion: neither adopted nor created anew."""
+    world = _state_deleted()
+    world.api.unreadable.add(TaskId("t-1"))
+    settled = world.settler().adopt([A], [A.address, B.address])
+    assert (settled.adopted, settled.addresses) == ([], {A.address})
+
+
+def test_tasks_of_this_stack_that_nobody_asks_for_are_named() -> None:
+    """A copy of a recorded task, and one whose manifest is gone: left alone, and not passed over."""
+    world = World()
+    world.apply(A)
+    copy = world.api.put(world.api.named("a")[0].body)
+    orphan = world.api.put({**B.body, "Description": str(marker_for(STACK, B.address, "1" * 16))})
+    c = spec_of("c")
+    assert [task.task_id for task in world.settler().adopt([c], [A.address, c.address]).strays] == [
+        copy,
+        orphan,
+    ]
 
 
 def test_a_project_is_listed_once_for_settling_and_adopting() -> None:
@@ -373,16 +512,8 @@ def test_a_project_is_listed_once_for_settling_and_adopting() -> None:
     world = _left_open(LOST_AFTER)
     settler = world.settler()
     settler.settle()
-    settler.adopt([B, spec_of("c")])
+    settler.adopt([B, spec_of("c")], [A.address, B.address])
     assert [event for event in world.events if event.startswith("list")] == ["list p1"]
-
-
-def test_only_what_is_neither_recorded_nor_open_is_looked_for() -> None:
-    """What is recorded has its task; what is open is settled, not adopted."""
-    world = _left_open(LOST_AFTER)
-    world.apply(B)
-    wanted = {spec.address: spec for spec in (A, B, spec_of("c"))}
-    assert [spec.address for spec in to_adopt(wanted, world.state)] == ["c"]
 
 
 def _write_description(world: World, text: str) -> None:

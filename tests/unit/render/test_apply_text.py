@@ -12,7 +12,6 @@ from provisioner.render.apply_text import (
     Tally,
     failed,
     finished,
-    note,
     render_summary,
     started,
     summary,
@@ -113,7 +112,6 @@ def test_a_failure_is_told_when_it_happens() -> None:
     assert failed(change, "LimitExceeded: too many\x1b[2J") == (
         "new: Creating... LimitExceeded: too many\\x1b[2J"
     )
-    assert note(change, "kept\x1b[2J") == "Note: new: kept\\x1b[2J"
 
 
 def test_failures_alone() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from builders import STACK
-from fakes import Memory, MemoryBackend, Trouble, WatchedDisk, When
+from fakes import Memory, MemoryBackend, Trouble, WatchedDisk, When, first_state
 from provisioner.core.address import Address, TaskId
 from provisioner.core.journal import Entry, Finished, Intent, Rejected, fold
 from provisioner.core.state import Attempt, State, WriteKind
@@ -29,7 +29,7 @@ Reopen = Callable[[], Backend]
 
 
 def _begin(backend: Backend, *, reserve_bytes: int = 1000) -> None:
-    backend.begin(endpoint="test", new_lineage=lambda: "1ea6e", reserve_bytes=reserve_bytes)
+    backend.begin(first=first_state, reserve_bytes=reserve_bytes)
 
 
 def _attempt(name: str) -> Attempt:
@@ -138,7 +138,7 @@ def test_a_lineage_is_made_once(reopen: Reopen) -> None:
     """With the first state, and never changed."""
     _begin(reopen())
     second = reopen()
-    second.begin(endpoint="test", new_lineage=lambda: "another", reserve_bytes=0)
+    second.begin(first=lambda empty: replace(empty, lineage="another"), reserve_bytes=0)
     assert reopen().state.lineage == "1ea6e"
 
 
@@ -302,7 +302,7 @@ def test_a_state_that_a_person_changed_replaces_the_old_one(path: str) -> None:
     backend = _local(path)
     state = backend.load()
     kept = {key: record for key, record in state.tasks.items() if key != "a"}
-    backend.replace(replace(state, tasks=kept), endpoint="test")
+    backend.replace(replace(state, tasks=kept))
     backend.close()
     assert list(_local(path).load().tasks) == ["b"]
     assert _local(path).load().serial == state.serial + 1
@@ -358,19 +358,36 @@ def test_a_journal_of_another_lineage_is_refused(path: str, tmp_path: Path) -> N
     """Two states that have nothing to do with each other."""
     _written(path, "a")
     other = _local(str(tmp_path / "y.state.json"))
-    other.begin(endpoint="test", new_lineage=lambda: "other", reserve_bytes=0)
+    other.begin(first=lambda empty: replace(empty, lineage="other"), reserve_bytes=0)
     other.close()
     _journal(path).write_bytes(_journal(str(tmp_path / "y.state.json")).read_bytes())
     with pytest.raises(StateDamagedError, match="their lineages differ"):
         _local(path).load()
 
 
-def test_a_journal_whose_state_is_gone_is_refused(path: str) -> None:
+def test_a_journal_with_entries_whose_state_is_gone_is_refused(path: str) -> None:
     """An empty state would create every task again."""
-    _written(path, "a")
+    backend = _local(path)
+    _begin(backend)
+    _create(backend, "a")
+    backend.close()
     Path(path).unlink()
-    with pytest.raises(StateDamagedError, match="the state file is gone, but its journal is there"):
+    with pytest.raises(StateDamagedError, match="the state file is gone, but its journal has entries"):
         _local(path).load()
+
+
+def test_a_journal_without_entries_does_not_stand_in_for_a_state(path: str) -> None:
+    """The state file was deleted: that is an empty state, of which something was sent before."""
+    with (backend := _local(path)).locked(HOLDER):
+        backend.load()
+        _begin(backend)
+        _create(backend, "a")
+        backend.commit()
+    Path(path).unlink()
+    again = _local(path)
+    with again.locked(HOLDER):
+        assert again.load().lineage == ""
+        assert again.lost_track
 
 
 def test_a_state_of_another_stack_is_refused(path: str) -> None:

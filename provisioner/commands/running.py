@@ -1,0 +1,91 @@
+"""A run, wired: the engine with this machine's clock, threads, terminal and state file."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from provisioner.commands.outcome import settled_lines
+from provisioner.commands.project import Project
+from provisioner.commands.reporter import ApplyReporter
+from provisioner.commands.terminal import Terminal
+from provisioner.commands.workers import Interrupt, SystemClock, ThreadWorkers
+from provisioner.core.address import Address
+from provisioner.core.calls import TaskApi
+from provisioner.core.manifest import TaskSpec
+from provisioner.core.marker import ID_DIGITS
+from provisioner.core.plan import Plan
+from provisioner.core.settings import Settings
+from provisioner.core.state import State
+from provisioner.engine.ports import Outside
+from provisioner.engine.run import Run, Wish
+from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Window
+from provisioner.engine.steps import Context
+from provisioner.store.backend import LocalBackend
+
+_NO_WAIT = Window(late=-1, lag=-1)
+
+
+class Machine:
+    """What one command runs on."""
+
+    def __init__(self, terminal: Terminal, project: Project) -> None:
+        self.backend: LocalBackend = project.backend()
+        self.interrupt = Interrupt(terminal.say)
+        self.clock = SystemClock(self.interrupt)
+        self.reporter = ApplyReporter(terminal, monotonic=self.clock.monotonic)
+        self._terminal = terminal
+        self._project = project
+
+    def first_state(self, empty: State) -> State:
+        """The state that a project begins with."""
+        return replace(empty, lineage=secrets.token_hex(16), remote=self._project.remote)
+
+    def run(
+        self,
+        api: TaskApi,
+        *,
+        desired: Mapping[Address, TaskSpec],
+        plan_of: Callable[[State], Plan],
+        wait: bool,
+    ) -> Run:
+        """A run that is to come to what is desired, by these plans."""
+        settings = self._project.settings
+        context = Context(
+            api=api,
+            stack=settings.stack,
+            new_id=_new_id,
+            use_marker=settings.marker != "none",
+            record_of=self.backend.record_of,
+        )
+        outside = Outside(
+            backend=self.backend,
+            workers=ThreadWorkers(settings.parallelism),
+            clock=self.clock,
+            reporter=self.reporter,
+            parallelism=settings.parallelism,
+            should_stop=self.interrupt.is_set,
+        )
+        window = _window(settings)
+
+        def tell(settled: Settled) -> None:
+            for line in settled_lines(settled, wait=wait):
+                self._terminal.say(line)
+
+        return Run(
+            Wish(desired=desired, plan_of=plan_of, first=self.first_state, wait=wait),
+            context,
+            outside,
+            window=window,
+            # The embedded emulator ended with the process that sent to it: nothing can be late.
+            earlier=_NO_WAIT if settings.is_embedded else window,
+            tell=tell,
+        )
+
+
+def _new_id() -> str:
+    return secrets.token_hex(ID_DIGITS // 2)
+
+
+def _window(settings: Settings) -> Window:
+    late = SIGNATURE_SECONDS + settings.work_seconds + settings.list_lag_seconds
+    return Window(late=late, lag=settings.list_lag_seconds)

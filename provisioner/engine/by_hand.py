@@ -1,0 +1,60 @@
+"""What a person says of a task whose fate looking alone does not settle.
+
+Rule: a person's word is recorded as such and nothing is sent. A task that is taken over is taken with
+unknown content, so that the next plan sends the whole body and the marker with it.
+"""
+
+from provisioner.core.address import Address
+from provisioner.core.calls import RemoteTask
+from provisioner.core.journal import Resolved, Verdict
+from provisioner.core.marker import find_marker
+from provisioner.core.state import Attempt, TaskRecord
+from provisioner.core.times import utc_text
+from provisioner.engine.ports import Clock, StateBackend
+
+
+def adopt(
+    backend: StateBackend, clock: Clock, address: Address, project_id: str, task: RemoteTask
+) -> TaskRecord:
+    """Record a task as that of an address; whatever was open there is closed.
+
+    Raises:
+        StateError: it could not be recorded.
+    """
+    marker = find_marker(task.description)
+    record = TaskRecord(
+        project_id=project_id,
+        task_id=task.task_id,
+        task_type=task.task_type,
+        spec={},
+        digest="",
+        request_id="",
+        applied_at=utc_text(clock.now()),
+        attempt=marker.attempt if marker else "",
+    )
+    _resolve(backend, address, record.attempt, Verdict.ADOPTED, record)
+    return record
+
+
+def declare_absent(backend: StateBackend, attempt: Attempt) -> None:
+    """Record that a write left nothing: no task was made, or the one that was named is gone.
+
+    Raises:
+        StateError: it could not be recorded.
+    """
+    _resolve(backend, attempt.address, attempt.attempt, Verdict.ABSENT, None)
+
+
+def _resolve(
+    backend: StateBackend, address: Address, attempt: str, verdict: Verdict, record: TaskRecord | None
+) -> None:
+    backend.record(
+        Resolved(
+            seq=backend.next_seq,
+            address=address,
+            attempt=attempt,
+            verdict=verdict,
+            record=record,
+            evidence="by the operator",
+        )
+    )

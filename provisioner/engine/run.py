@@ -1,0 +1,260 @@
+"""One run, from what an earlier one left open to the next snapshot.
+
+Rule: ``prepare`` looks and records what it saw, so that the plan that is shown is the plan that is
+carried out; ``carry_out`` sends. Settle; adopt what exists under our marker; plan again; carry out
+what is not held; settle what this run left open; make a snapshot. An address that something is not
+known of is held, and the others go on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from provisioner.core.address import Address
+from provisioner.core.calls import Done, Refused, Reply, Unknown
+from provisioner.core.manifest import TaskSpec
+from provisioner.core.plan import Action, Change, Plan, Reason
+from provisioner.core.state import State, WriteKind
+from provisioner.engine.apply import Applied, Applier
+from provisioner.engine.ports import Outside, StateBackend
+from provisioner.engine.settle import Settled, Settler, Window
+from provisioner.engine.steps import Context, Result
+
+_ENTRY_BYTES = 2_000
+"""Journal space for the entries of one write beside the body, generously."""
+
+_ENTRIES_WITH_BODY = 4
+"""An intent and what was read back, and the same for what a create did not keep."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Everything there is to say about one run."""
+
+    plan: Plan
+    applied: Applied = field(default_factory=Applied)
+    before: Settled = field(default_factory=Settled)
+    """What became of what earlier runs left open, and what was found of tasks to create."""
+
+    after: Settled = field(default_factory=Settled)
+    """What became of the writes that this run left open."""
+
+    not_sent: tuple[Change, ...] = ()
+    """Changes at addresses that are held."""
+
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a run is to come to."""
+
+    desired: Mapping[Address, TaskSpec]
+    plan_of: Callable[[State], Plan]
+    """What would have to happen, given what is recorded."""
+
+    first: Callable[[State], State]
+    """Makes the state to begin with out of an empty one."""
+
+    wait: bool = False
+    """Whether to wait for what time alone will settle."""
+
+
+class Run:
+    """One run under the lock, with the state loaded."""
+
+    def __init__(
+        self,
+        wish: Wish,
+        context: Context,
+        outside: Outside,
+        *,
+        window: Window,
+        earlier: Window,
+        tell: Callable[[Settled], None],
+    ) -> None:
+        self._wish = wish
+        self._context = context
+        self._outside = outside
+        self._backend = outside.backend
+        self._should_stop = outside.should_stop
+        self._window = window
+        """How long what this run sends may still happen."""
+
+        self._earlier = earlier
+        """How long what an earlier run has sent may still happen."""
+
+        self._tell = tell
+        """Hears what every look came to."""
+
+        self._settled = Settled()
+
+    def prepare(self) -> Plan:
+        """The plan, once what was open is settled and what exists already is adopted.
+
+        Raises:
+            ApiError: the service could not be asked; nothing was sent.
+            StateError: what was seen could not be recorded.
+        """
+        while True:
+            self._settled = self._look()
+            self._tell(self._settled)
+            if not self._waited(self._settled):
+                return self._wish.plan_of(self._backend.state)
+
+    def carry_out(self, plan: Plan) -> Outcome:
+        """What the plan says, but for the addresses that are held; then what became of it.
+
+        Raises:
+            StateError: an outcome may not be durable; see ``Applier.carry_out``.
+        """
+        held = self._settled.addresses | {attempt.address for attempt in self._backend.attempts()}
+        changes = [change for change in plan.changes if change.address not in held]
+        not_sent = tuple(change for change in plan.changes if change.address in held)
+        applied = self._apply(changes, may_delete=all(one.action is Action.DELETE for one in not_sent))
+        after = self._settled_in(self._window) if self._backend.attempts() and applied.results else Settled()
+        applied.results = [_with_outcome(result, after) for result in applied.results]
+        self._complete(applied, after)
+        self.finish(plan.origin.targets)
+        return Outcome(
+            plan=plan,
+            applied=applied,
+            before=self._settled,
+            after=after,
+            not_sent=not_sent,
+            interrupted=self._should_stop(),
+        )
+
+    def settle(self) -> Settled:
+        """What became of the writes that earlier runs left open; nothing is sent.
+
+        Raises:
+            StateError: what was seen could not be recorded.
+        """
+        return self._settled_in(self._earlier)
+
+    @property
+    def settled(self) -> Settled:
+        """What the last look of ``prepare`` came to."""
+        return self._settled
+
+    def finish(self, targets: Sequence[Address] = ()) -> None:
+        """Make a snapshot of what was recorded, with the protection that the manifests ask for.
+
+        Raises:
+            StateError: the snapshot could not be written; what is on disk folds to the same state.
+        """
+        keep_protection(self._backend, self._wish.desired, targets)
+        self._backend.commit()
+
+    # ── inside ──────────────────────────────────────────────────────────────
+
+    def _look(self) -> Settled:
+        settler = self._settler(self._earlier)
+        settled = settler.settle()
+        state = self._backend.state
+        creates = [
+            change.spec
+            for change in self._wish.plan_of(state).changes
+            if change.action is Action.CREATE and change.spec is not None and change.address not in state.open
+        ]
+        return settler.adopt(creates, self._wish.desired) if creates else settled
+
+    def _settled_in(self, window: Window) -> Settled:
+        """What became of the open writes; what cannot be looked at stays open for the next run."""
+        while True:
+            settled = self._settler(window).settle()
+            self._tell(settled)
+            if not self._waited(settled):
+                return settled
+
+    def _waited(self, settled: Settled) -> bool:
+        """Whether it was waited for what time settles, so that it is worth looking again."""
+        until = max((one.until for one in settled.held), default=0)
+        if not (self._wish.wait and until) or self._should_stop():
+            return False
+        self._outside.clock.sleep(max(1, until - settled.server_time))
+        return not self._should_stop()
+
+    def _apply(self, changes: Sequence[Change], *, may_delete: bool = True) -> Applied:
+        if not changes:
+            return Applied()
+        self._ready(changes)
+        return Applier(self._context, self._outside).carry_out(changes, may_delete=may_delete)
+
+    def _complete(self, applied: Applied, after: Settled) -> None:
+        """Write once more what tasks did not keep whose creation was found and not answered."""
+        found = {address for address, record in after.adopted if not record.digest}
+        changes = [
+            change
+            for change in self._wish.plan_of(self._backend.state).changes
+            if change.address in found and change.reason is Reason.UNSEEN and change.action is Action.UPDATE
+        ]
+        completed = {one.change.address: one for one in self._apply(changes).results} if found else {}
+        applied.results = [
+            replace(completed[one.change.address], change=one.change, done=one.done)
+            if one.change.address in completed
+            else one
+            for one in applied.results
+        ]
+
+    def _settler(self, window: Window) -> Settler:
+        return Settler(
+            api=self._context.api,
+            backend=self._backend,
+            clock=self._outside.clock,
+            stack=self._context.stack,
+            use_marker=self._context.use_marker,
+            window=window,
+            first=self._wish.first,
+            ready=self._ready,
+        )
+
+    def _ready(self, changes: Sequence[Change] = ()) -> None:
+        """Make the journal ready for the entries of these changes."""
+        bodies = sum(len(repr(change.after or change.before).encode(errors="replace")) for change in changes)
+        reserve_bytes = _ENTRIES_WITH_BODY * (bodies + _ENTRY_BYTES * len(changes))
+        self._backend.begin(first=self._wish.first, reserve_bytes=reserve_bytes)
+
+
+def keep_protection(
+    backend: StateBackend, desired: Mapping[Address, TaskSpec], targets: Sequence[Address] = ()
+) -> None:
+    """Keep ``prevent_destroy`` in the state as the manifests have it: nothing is sent for that.
+
+    Raises:
+        StateError: the snapshot could not be written.
+    """
+    state = backend.state
+    changed = {
+        address: replace(state.tasks[address], protected=spec.prevent_destroy)
+        for address, spec in desired.items()
+        if address in state.tasks
+        and state.tasks[address].protected != spec.prevent_destroy
+        and (not targets or address in targets)
+    }
+    if changed:
+        backend.replace(replace(state, tasks={**state.tasks, **changed}))
+
+
+def _with_outcome(result: Result, after: Settled) -> Result:
+    """A result whose outcome was unknown, with what was found of it."""
+    if not isinstance(result.reply, Unknown):
+        return result
+    reply = _found(result, result.reply, after)
+    if reply is None:
+        return result
+    done = result.done | {result.kind} if isinstance(reply, Done) else result.done
+    return replace(result, reply=reply, done=done)
+
+
+def _found(result: Result, unknown: Unknown, after: Settled) -> Reply | None:
+    address, is_delete = result.change.address, result.kind is WriteKind.DELETE
+    for adopted, record in after.adopted:
+        if adopted == address:
+            return Done(task_id=record.task_id, request_id=record.request_id)
+    is_absent = any(attempt.address == address for attempt in after.absent)
+    if is_absent and is_delete and result.change.task_id is not None:
+        return Done(task_id=result.change.task_id, request_id="")
+    if is_absent or any(attempt.address == address for attempt in after.repeat):
+        return Refused(code=unknown.code, message="it had no effect", may_repeat=True)
+    return None
