@@ -60,6 +60,8 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.pulls: FakeClock | None = None
+        """A clock that moves with it."""
 
     def now(self) -> int:
         """See ``Clock.now``."""
@@ -72,6 +74,8 @@ class FakeClock:
     def sleep(self, seconds: float) -> None:
         """See ``Clock.sleep``; returns at once."""
         self.seconds += seconds
+        if self.pulls is not None:
+            self.pulls.sleep(seconds)
 
 
 @dataclass

@@ -188,14 +188,14 @@ class LocalBackend:
         self._lock = handle
         try:
             self._sent = _sent_of(self._lock_document())
-            self._write_lock({name: getattr(holder, name) for name in Holder.__dataclass_fields__})
+            self._write_lock(handle, {name: getattr(holder, name) for name in Holder.__dataclass_fields__})
             yield
             self.close()
         finally:
             # Without a holder while it is still held, so that a free lock does not name one. A failure
             # here loses nothing, and must not stand in the place of what the run itself has to say.
             with suppress(StateError):
-                self._write_lock({})
+                self._write_lock(handle, {})
             self._lock = None
             with suppress(OSError):
                 self._disk.close(handle)
@@ -338,7 +338,7 @@ class LocalBackend:
         """Leave word beside the state from which of it calls are sent: the state itself may get lost."""
         if self._lock is not None and self._sent != sent:
             self._sent = sent
-            self._write_lock(self._lock_document())
+            self._write_lock(self._lock, self._lock_document())
             with self._translated("lock"):
                 self._disk.sync_data(self._lock)
 
@@ -352,15 +352,13 @@ class LocalBackend:
             return {}
         return document if isinstance(document, dict) else {}
 
-    def _write_lock(self, document: Mapping[str, Any]) -> None:
+    def _write_lock(self, handle: int, document: Mapping[str, Any]) -> None:
         """Say who holds the lock, in the file that this run holds."""
-        if self._lock is None:
-            raise TypeError("the lock is not held")
         sent = {"serial": self._sent.serial, "journal": self._sent.journal}
         told = {**document, **sent} if self._sent.serial else document
         with self._translated("lock"):
-            self._disk.truncate(self._lock, 0)
-            self._disk.write(self._lock, 0, f"{json.dumps(told)}\n".encode() if told else b"")
+            self._disk.truncate(handle, 0)
+            self._disk.write(handle, 0, f"{json.dumps(told)}\n".encode() if told else b"")
 
     def _ensure_stack(self, state: State) -> None:
         if state.stack != self._stack:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.address import Address
-from provisioner.core.diff import path_label
+from provisioner.core.diff import diff, path_label
 from provisioner.core.marker import marker_for, with_marker
-from provisioner.core.observed import not_kept
+from provisioner.core.observed import kept, not_kept
 
 MARKER = marker_for("5f0c1a2b3c4d5e6f", Address("orders"), "0123456789abcdef")
 
@@ -125,11 +125,105 @@ def test_habit_of_the_service_is_no_difference(written: dict[str, Any], observed
     assert lost(written, observed) == []
 
 
+MAPPINGS: list[dict[str, Any]] = [
+    {"SourceId": "1", "SinkId": "2", "ExtConfig": {"a": "first"}},
+    {"SourceId": "1", "SinkId": "2", "ExtConfig": {"a": "second"}},
+]
+SHOWN_MAPPINGS: list[dict[str, Any]] = [
+    {"SourceId": "1", "SinkId": "2", "ExtConfig": [{"Name": "a", "Value": text}]}
+    for text in ("first", "second")
+]
+TWO_NODES = [{"Name": "in", "Id": "1"}, {"Name": "out", "Id": "2"}]
+SWAPPED = [{"Name": "in", "Id": "2"}, {"Name": "out", "Id": "1"}]
+
+
+def test_items_with_one_key_are_told_apart_by_their_order() -> None:
+    """Two mappings between the same nodes are two."""
+    assert lost({"Mappings": MAPPINGS}, {"Mappings": SHOWN_MAPPINGS}) == []
+    assert lost({"Mappings": MAPPINGS}, {"Mappings": SHOWN_MAPPINGS[:1]}) != []
+
+
+def test_mappings_may_stay_as_written_where_nodes_are_renumbered() -> None:
+    """The numbers are the other way round at the service, and a mapping for both directions exists."""
+    both = [
+        {"SourceId": "1", "SinkId": "2", "ExtConfig": {"a": "there"}},
+        {"SourceId": "2", "SinkId": "1", "ExtConfig": {"a": "back"}},
+    ]
+    shown = [
+        {**item, "ExtConfig": [{"Name": "a", "Value": text}]}
+        for item, text in zip(both, ("there", "back"), strict=True)
+    ]
+    assert lost({"Nodes": TWO_NODES, "Mappings": both}, {"Nodes": SWAPPED, "Mappings": shown}) == []
+
+
+def test_columns_in_another_order_are_a_difference() -> None:
+    """Their order carries meaning; what is kept is in the service's order."""
+    columns = [{"Id": number, "Name": f"c{number}", "Type": "int"} for number in ("1", "2", "3")]
+    written: dict[str, Any] = {"Nodes": [{"Name": "in", "Schema": columns}]}
+    shown: dict[str, Any] = {"Nodes": [{"Name": "in", "Schema": [columns[1], columns[0], columns[2]]}]}
+    assert lost(written, shown) == [('Nodes["in"].Schema["(order)"]', ["2", "1", "3"], ["1", "2", "3"])]
+    found = kept(written, shown)
+    assert found.body == shown
+    assert diff(found.body, written) == found.lost
+
+
+def test_what_is_kept_is_the_body_as_the_service_holds_it() -> None:
+    """So that the next difference against the manifest is just what was lost."""
+    written: dict[str, Any] = {
+        "TaskName": "t",
+        "SyncType": 2,
+        "Config": {"a": "1", "b": "2", "c": "3"},
+        "Nodes": [{"Name": "in", "NodeType": "INPUT"}, {"Name": "out", "NodeType": "OUTPUT"}],
+        "OfflineTaskAddEntity": {"CycleStep": 1},
+    }
+    shown: dict[str, Any] = {
+        "TaskName": "t",
+        "SyncType": None,
+        "Config": [{"Name": "a", "Value": "1"}, {"Name": "b", "Value": True}, {"Name": "c", "Value": None}],
+        "Nodes": [{"Name": "in", "NodeType": "INPUT"}],
+        "OfflineTaskAddEntity": None,
+    }
+    assert kept(written, shown).body == {
+        "TaskName": "t",
+        "Config": {"a": "1", "b": "true"},
+        "Nodes": [{"Name": "in", "NodeType": "INPUT"}],
+    }
+
+
+def test_what_should_be_gone_and_is_not_is_lost() -> None:
+    """A service that merges leaves it: the body says so."""
+    before: dict[str, Any] = {"SyncType": 2, "ExecutorId": "7", "Config": {"a": "1", "old": "x", "gone": "y"}}
+    written: dict[str, Any] = {"Config": {"a": "1"}}
+    shown: dict[str, Any] = {
+        "SyncType": 2,
+        "ExecutorId": "",
+        "Config": [{"Name": "a", "Value": "1"}, {"Name": "old", "Value": "x"}],
+    }
+    found = kept(written, shown, before=before)
+    assert {(path_label(field.path), field.before, field.after) for field in found.lost} == {
+        ("SyncType", 2, None),
+        ("Config.old", "x", None),
+    }
+    assert found.body == {"SyncType": 2, "Config": {"a": "1", "old": "x"}}
+    assert kept(written, shown, before=found.body).body == found.body
+    assert kept(written, {"Config": shown["Config"][:1]}, before=before).lost == ()
+
+
 LOST: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, Any]]]] = {
     "text-changed": ({"TaskName": "a"}, {"TaskName": "b"}, [("TaskName", "b", "a")]),
     "text-gone": ({"ExecutorId": "7"}, {"ExecutorId": ""}, [("ExecutorId", "", "7")]),
     "text-not-there": ({"ExecutorId": "7"}, {}, [("ExecutorId", None, "7")]),
     "id-unset": ({"WorkflowId": "7"}, {"WorkflowId": "-1"}, [("WorkflowId", "-1", "7")]),
+    "no-id-is-no-text": (
+        {"Nodes": [{"Name": "in", "Schema": [{"Id": "1", "Name": "c", "Type": "int", "Value": "-1"}]}]},
+        {"Nodes": [{"Name": "in", "Schema": [{"Id": "1", "Name": "c", "Type": "int", "Value": ""}]}]},
+        [('Nodes["in"].Schema["1"].Value', "", "-1")],
+    ),
+    "true-is-not-one": (
+        {"Config": {"a": "[true]"}},
+        {"Config": [{"Name": "a", "Value": "[1]"}]},
+        [("Config.a", "[1]", "[true]")],
+    ),
     "number-changed": ({"SyncType": 2}, {"SyncType": 1}, [("SyncType", 1, 2)]),
     "number-gone": ({"SyncType": 0}, {"SyncType": None}, [("SyncType", None, 0)]),
     "number-of-another-shape": ({"SyncType": 2}, {"SyncType": ["2"]}, [("SyncType", ["2"], 2)]),

@@ -146,3 +146,25 @@ def test_a_delete_without_a_record_is_not_protected() -> None:
     """A plan may be checked against a state that has moved on."""
     plan = a_plan(state=a_state(a_spec("t", prevent_destroy=True)))
     assert list(protected_deletes(plan, a_state(), {})) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "replaced"),
+    [({}, False), ({"TaskType": 202}, True), ({"project_id": "2"}, True)],
+    ids=["same", "type", "project"],
+)
+def test_of_a_task_that_was_adopted_unseen_project_and_type_are_known(
+    fields: dict[str, Any], replaced: bool
+) -> None:
+    """What it holds is not: but a task of another type or project is another task."""
+    record = a_record(a_spec("t"), spec={}, digest="")
+    (change,) = a_plan(a_spec("t", **fields), state=a_state(records={"t": record})).changes
+    assert change.action is (Action.REPLACE if replaced else Action.UPDATE)
+
+
+def test_protection_that_is_not_yet_in_force_is_part_of_the_plan() -> None:
+    """Nothing is sent for it; but removing the manifest now would destroy the task."""
+    state = a_state(a_spec("a"), a_spec("b", prevent_destroy=True), a_spec("c"))
+    plan = a_plan(a_spec("a", prevent_destroy=True), a_spec("b"), a_spec("c"), state=state)
+    assert (plan.changes, plan.protection) == ((), (("a", True), ("b", False)))
+    assert not plan.is_empty

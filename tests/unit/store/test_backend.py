@@ -22,6 +22,7 @@ from provisioner.core.journal import Entry, Finished, Intent, Rejected, fold
 from provisioner.core.state import Attempt, State, WriteKind
 from provisioner.errors import StateDamagedError, StateError, StateLockedError
 from provisioner.store.backend import Holder, LocalBackend
+from provisioner.store.disk import Disk
 
 HOLDER = Holder(pid=7, host="here", command="provisioner apply", since="2030-01-01T00:00:00Z")
 Backend = LocalBackend | MemoryBackend
@@ -318,6 +319,135 @@ def test_an_edited_state_is_refused_unless_the_edit_is_accepted(path: str) -> No
     assert _local(path).load(accept_edits=True).tasks[Address("a")].task_id == "t-z"
 
 
+# ── what else may happen to the files ───────────────────────────────────────
+
+
+def _sent(path: str, *names: str) -> None:
+    """A whole run under the lock that created these tasks."""
+    backend = _local(path)
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+        for name in names:
+            _create(backend, name)
+        backend.commit()
+
+
+def _lost_track(path: str) -> bool:
+    """What the next run thinks of the state that it finds."""
+    backend = _local(path)
+    with backend.locked(HOLDER):
+        backend.load()
+        return backend.lost_track
+
+
+@pytest.mark.parametrize("name", ["x.state.lock", "x.state.journal"])
+def test_a_run_whose_files_were_removed_records_nothing_more(path: str, name: str) -> None:
+    """Another run could begin beside it, and what is recorded here would not be found."""
+    backend = _local(path)
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+        _create(backend, "a")
+        (Path(path).parent / name).unlink()
+        with pytest.raises(StateError, match="removed or replaced"):
+            backend.record(_intent(backend.next_seq, "b"))
+    with pytest.raises(StateError, match="cannot be written any more"):
+        backend.record(_intent(backend.next_seq, "b"))
+
+
+def test_a_lock_on_a_file_that_was_replaced_is_none(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removed between opening and locking: whoever comes next would lock another file."""
+    disk = Disk()
+    monkeypatch.setattr(disk, "is_named", lambda _handle, _path: False)
+    assert disk.lock(f"{path}.lock") is None
+    assert not Disk().is_named(os.open(os.devnull, os.O_RDONLY), f"{path}.nowhere")
+
+
+def test_a_state_that_is_the_last_one_has_lost_nothing(path: str) -> None:
+    """Neither the first of all, nor one that a run ended with, nor one that a run died on."""
+    assert not _lost_track(path)
+    _sent(path, "a")
+    assert not _lost_track(path)
+    backend = _local(path)
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+    assert not _lost_track(path)
+
+
+@pytest.mark.parametrize("with_journal", [False, True], ids=["without its journal", "with its journal"])
+def test_a_state_that_went_back_is_noticed(path: str, with_journal: bool) -> None:
+    """The lock file remembers from which snapshot calls were sent last."""
+    _sent(path, "a")
+    old = Path(path).read_bytes(), _journal(path).read_bytes()
+    _sent(path, "b")
+    Path(path).write_bytes(old[0])
+    if with_journal:
+        _journal(path).write_bytes(old[1])
+    else:
+        _journal(path).unlink()
+    assert _lost_track(path)
+
+
+def test_a_state_whose_journal_went_back_is_noticed(path: str) -> None:
+    """A run died, and the journal that holds what it sent is replaced by an earlier one."""
+    _sent(path, "a")
+    old = _journal(path).read_bytes()
+    backend = _local(path)
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+        backend.record(_intent(backend.next_seq, "b"))
+    _journal(path).write_bytes(old)
+    assert _lost_track(path)
+
+
+def test_a_lock_file_with_something_else_in_it_says_nothing(path: str) -> None:
+    """Whatever stands there: the lock is what counts."""
+    Path(f"{path.removesuffix('.json')}.lock").write_text('[1, "x"')
+    assert not _lost_track(path)
+    Path(f"{path.removesuffix('.json')}.lock").write_text('{"serial": "x", "journal": 1}')
+    assert not _lost_track(path)
+
+
+def test_a_journal_of_a_snapshot_that_was_made_elsewhere_is_refused(path: str) -> None:
+    """Two clones of one state: one died with a write open, then took the other's newer state file."""
+    _sent(path, "a")
+    ours = Path(path).read_bytes(), _journal(path).read_bytes()
+    _sent(path, "b")
+    theirs = Path(path).read_bytes()
+    Path(path).write_bytes(ours[0])
+    _journal(path).write_bytes(ours[1])
+    backend = _local(path)
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+        backend.record(_intent(backend.next_seq, "c"))
+    Path(path).write_bytes(theirs)
+    with pytest.raises(StateDamagedError, match="made elsewhere"):
+        _local(path).load()
+
+
+def test_a_reader_sees_one_moment_while_another_run_commits(path: str) -> None:
+    """The snapshot is replaced between its two reads: it reads again."""
+    _sent(path, "a")
+    other = _local(path)
+    other.load()
+    _begin(other)
+    reads = count()
+
+    def around(name: str, act: Callable[[], Any], half: Callable[[], object]) -> Any:
+        if name == "read" and next(reads) == 1:
+            _create(other, "b")
+            other.commit()
+        return act()
+
+    state = _local(path, WatchedDisk(around)).load()
+    assert sorted(state.tasks) == ["a", "b"]
+    other.close()
+
+
 # ── which journal belongs to which snapshot ─────────────────────────────────
 
 
@@ -475,6 +605,7 @@ def test_a_folder_in_the_place_of_the_state_file_is_an_error_that_names_it(path:
 _HOLD = """
 import os, sys
 from provisioner.store.backend import Holder, LocalBackend
+from provisioner.store.disk import Disk
 backend = LocalBackend(sys.argv[1], stack="5ac4", tool_version="1")
 with backend.locked(Holder(pid=os.getpid(), host="there", command="provisioner apply", since="noon")):
     print("held", flush=True)

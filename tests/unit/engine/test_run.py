@@ -1,0 +1,281 @@
+"""A whole run: what it looks at first, what it holds, and what it says became of everything."""
+
+from collections import deque
+from dataclasses import replace
+
+import pytest
+
+from builders import STACK
+from fakes import (
+    CREATE,
+    LOST_AFTER,
+    LOST_BEFORE,
+    MODIFY,
+    OK,
+    START,
+    WINDOW_SECONDS,
+    World,
+    refused,
+    spec_of,
+)
+from provisioner.core.calls import Done, Refused, Unknown
+from provisioner.core.manifest import TaskSpec
+from provisioner.core.marker import marker_for
+from provisioner.core.plan import Action
+from provisioner.core.state import WriteKind
+from provisioner.engine import by_hand
+from provisioner.engine.run import Outcome, keep_protection
+from provisioner.errors import ApiRefusedError, ApiUnreachableError
+
+A, B = spec_of("a"), spec_of("b")
+A_CHANGED = spec_of("a", {"Config": {"parallelism": "2"}})
+
+
+def _ran(world: World, *specs: TaskSpec, wait: bool = False) -> Outcome:
+    """One run from its first look to its snapshot."""
+    run = world.run(*specs, wait=wait)
+    return run.carry_out(run.prepare())
+
+
+def _pass(world: World, seconds: int) -> None:
+    for clock in (world.clock, world.api.server_clock):
+        clock.sleep(seconds)
+
+
+# ── before anything is sent ─────────────────────────────────────────────────
+
+
+def test_what_settling_turns_into_a_create_is_looked_for_as_well() -> None:
+    """An update's task is gone, and another one carries its address: that one is taken, none is made."""
+    world = World()
+    _ran(world, A)
+    world.api.fates.append(LOST_BEFORE)
+    _ran(world, A_CHANGED)
+    (old,) = world.api.tasks.values()
+    world.api.tasks.clear()
+    world.api.put({**old.body, "Description": str(marker_for(STACK, A.address, "7" * 16))})
+    _pass(world, WINDOW_SECONDS + 1)
+    outcome = _ran(world, A_CHANGED)
+    assert [address for address, _ in outcome.before.adopted] == ["a"]
+    assert len(world.api.tasks) == 1
+    assert world.plan(A_CHANGED).is_empty
+
+
+def test_an_address_that_is_held_holds_up_nothing_else() -> None:
+    """Its change is not sent, the others are; and what is open is not closed."""
+    world = World()
+    world.api.fates.append(LOST_BEFORE)
+    _ran(world, A)
+    outcome = _ran(world, A, B)
+    assert [change.address for change in outcome.not_sent] == ["a"]
+    assert list(world.state.tasks) == ["b"]
+    assert [held.address for held in outcome.before.held] == ["a"]
+
+
+def test_deletes_wait_for_what_is_held() -> None:
+    """Everything else has to have succeeded, and what is held has not."""
+    world = World()
+    _ran(world, B)
+    world.api.fates.append(LOST_BEFORE)
+    _ran(world, A, B)
+    outcome = _ran(world, A)
+    assert [change.address for change in outcome.applied.not_attempted] == ["b"]
+    _pass(world, WINDOW_SECONDS + 1)
+    _ran(world, A)
+    assert list(world.state.tasks) == ["a"]
+
+
+def test_nothing_is_created_if_the_project_cannot_be_listed() -> None:
+    """What exists already would be made twice."""
+    world = World()
+    world.api.read_errors.append(ApiRefusedError("not allowed"))
+    with pytest.raises(ApiRefusedError):
+        world.run(A).prepare()
+    assert world.api.sent == []
+
+
+def test_waiting_looks_again_when_time_has_settled_it() -> None:
+    """With --wait the run goes on by itself; the clocks are the service's and ours."""
+    world = World()
+    world.api.fates.append(LOST_BEFORE)
+    _ran(world, A)
+    world.clock.pulls = world.api.server_clock
+    outcome = _ran(world, A, wait=True)
+    assert world.clock.now() == START + WINDOW_SECONDS + 1
+    assert [attempt.address for attempt in outcome.before.absent] == ["a"]
+    assert [result.is_good for result in outcome.applied.results] == [True]
+
+
+def test_waiting_ends_when_the_person_asks_to_stop() -> None:
+    """Ctrl-C during a wait of minutes."""
+    world = World()
+    world.api.fates.append(LOST_BEFORE)
+    _ran(world, A)
+    run = world.run(A, wait=True)
+    world.should_stop = lambda: world.clock.now() > START
+    plan = run.prepare()
+    assert world.clock.now() == START + WINDOW_SECONDS + 1
+    assert run.carry_out(plan).interrupted
+    assert len(world.backend.attempts()) == 1
+
+
+# ── what became of what was sent ────────────────────────────────────────────
+
+
+def test_a_create_without_an_answer_that_is_found_is_done() -> None:
+    """In the same run, and it counts as if it had been answered."""
+    world = World()
+    world.api.fates.append(LOST_AFTER)
+    outcome = _ran(world, A)
+    (result,) = outcome.applied.results
+    assert isinstance(result.reply, Done)
+    assert result.reply.task_id == "t-1"
+    assert result.done == {WriteKind.CREATE}
+    assert world.plan(A).is_empty
+
+
+def test_what_a_found_task_did_not_keep_is_written_in_the_same_run() -> None:
+    """One answer was lost and half a body with it: no change is left for the next plan."""
+    world = World()
+    world.api.fates.append(LOST_AFTER)
+    world.api.dropped[CREATE] = {"Config"}
+    outcome = _ran(world, A, B)
+    assert [signed.action for signed in world.api.sent] == [CREATE, CREATE, MODIFY, MODIFY]
+    assert outcome.applied.failures == []
+    assert world.plan(A, B).is_empty
+
+
+def test_what_a_found_task_does_not_keep_at_all_is_its_failure() -> None:
+    """The change is still the create that was asked for."""
+    world = World()
+    world.api.fates.append(LOST_AFTER)
+    world.api.dropped = {CREATE: {"Config"}, MODIFY: {"Config"}}
+    (failure,) = _ran(world, A).applied.failures
+    assert failure.change.action is Action.CREATE
+    assert failure.done == {WriteKind.CREATE}
+    assert [field.path for field in failure.lost] == [("Config", "parallelism")]
+
+
+def test_an_update_without_an_answer_that_shows_is_done() -> None:
+    """It was there when it was looked at."""
+    world = World()
+    _ran(world, A)
+    world.api.fates.append(LOST_AFTER)
+    (result,) = _ran(world, A_CHANGED).applied.results
+    assert result.is_good
+    assert result.done == {WriteKind.UPDATE}
+    assert world.plan(A_CHANGED).is_empty
+
+
+def test_a_delete_without_an_answer_is_done_once_the_task_is_gone() -> None:
+    """Gone from the listing too, and that no longer lags."""
+    world = World()
+    _ran(world, A)
+    world.clock.pulls = world.api.server_clock
+    world.api.fates.append(LOST_AFTER)
+    (result,) = _ran(world, wait=True).applied.results
+    assert isinstance(result.reply, Done)
+    assert result.done == {WriteKind.DELETE}
+    assert world.state.tasks == {}
+
+
+@pytest.mark.parametrize("wait", [False, True], ids=["not waited for", "waited for"])
+def test_a_write_that_had_no_effect_is_refused_once_that_is_sure(wait: bool) -> None:
+    """Before its window is over it is unknown; after it, it did not happen."""
+    world = World()
+    world.clock.pulls = world.api.server_clock
+    world.api.fates.append(LOST_BEFORE)
+    (result,) = _ran(world, A, wait=wait).applied.results
+    assert isinstance(result.reply, Refused if wait else Unknown)
+    assert bool(world.backend.attempts()) is not wait
+
+
+def test_an_update_that_had_no_effect_is_refused_once_that_is_sure() -> None:
+    """What the task holds is written whole by the next run."""
+    world = World()
+    _ran(world, A)
+    world.clock.pulls = world.api.server_clock
+    world.api.fates.append(LOST_BEFORE)
+    (result,) = _ran(world, A_CHANGED, wait=True).applied.results
+    assert isinstance(result.reply, Refused)
+    assert result.done == set()
+
+
+def test_a_last_look_that_fails_leaves_it_to_the_next_run() -> None:
+    """What was done is told and kept all the same."""
+    world = World()
+    world.api.fates_of["b"] = deque([LOST_AFTER])
+    run = world.run(A, B)
+    plan = run.prepare()
+    world.api.read_errors.extend([None, ApiUnreachableError("no route")])
+    outcome = run.carry_out(plan)
+    assert [result.is_good for result in outcome.applied.results].count(True) == 1
+    assert [held.address for held in outcome.after.held] == ["b"]
+    assert _ran(world, A, B).applied.results == []
+    assert sorted(world.state.tasks) == ["a", "b"]
+
+
+def test_a_replace_that_fails_half_way_has_deleted() -> None:
+    """That the old task is gone is part of what is told."""
+    world = World()
+    _ran(world, A)
+    world.api.fates.extend([OK, refused("InvalidParameter")])
+    (result,) = _ran(world, spec_of("a", {"TaskType": 202})).applied.failures
+    assert result.kind is WriteKind.CREATE
+    assert result.done == {WriteKind.DELETE}
+    assert world.state.tasks == {}
+
+
+def test_a_run_that_only_settles_sends_nothing() -> None:
+    """And says what it found."""
+    world = World()
+    world.api.fates.append(LOST_AFTER)
+    world.apply(A)
+    settled = world.run().settle()
+    assert [address for address, _ in settled.adopted] == ["a"]
+    assert world.told[-1] is settled
+    assert len(world.api.sent) == 1
+
+
+# ── protection, and a person's word ─────────────────────────────────────────
+
+
+def test_protection_follows_the_manifests_without_a_call() -> None:
+    """Set and lifted; only that of the targets, if there are any."""
+    world = World()
+    _ran(world, A, B)
+    guarded = {spec.address: replace(spec, prevent_destroy=True) for spec in (A, B)}
+    keep_protection(world.backend, guarded, [A.address])
+    assert [record.protected for record in world.state.tasks.values()] == [True, False]
+    keep_protection(world.backend, guarded)
+    assert [record.protected for record in world.state.tasks.values()] == [True, True]
+    keep_protection(world.backend, {A.address: A})
+    assert not world.state.tasks[A.address].protected
+    assert len(world.api.sent) == 2
+
+
+def test_a_person_says_which_task_it_is() -> None:
+    """It is recorded with unknown content, and the next run writes the whole manifest and the marker."""
+    world = World(use_marker=False)
+    world.api.fates.append(LOST_BEFORE)
+    _ran(world, A)
+    task_id = world.api.put({**A.body, "Config": {}})
+    assert _ran(world, A).before.conflicts
+    task = world.api.read("p1", task_id, 201)
+    assert task is not None
+    by_hand.adopt(world.backend, world.clock, A.address, "p1", task)
+    assert world.backend.attempts() == ()
+    assert _ran(world, A).applied.failures == []
+    assert world.state.tasks[A.address].task_id == task_id
+    assert world.plan(A).is_empty
+
+
+def test_a_person_says_that_there_is_none() -> None:
+    """The attempt is closed, and the next run creates the task."""
+    world = World()
+    world.api.fates.append(LOST_BEFORE)
+    _ran(world, A)
+    (attempt,) = world.backend.attempts()
+    by_hand.declare_absent(world.backend, attempt)
+    assert _ran(world, A).applied.failures == []
+    assert len(world.api.tasks) == 1
