@@ -249,9 +249,9 @@ def _with_outcome(result: Result, after: Settled) -> Result:
 
 def _found(result: Result, unknown: Unknown, after: Settled) -> Reply | None:
     address, is_delete = result.change.address, result.kind is WriteKind.DELETE
-    for adopted, record in after.adopted:
-        if adopted == address:
-            return Done(task_id=record.task_id, request_id=record.request_id)
+    record = dict(after.adopted).get(address)
+    if record is not None:
+        return Done(task_id=record.task_id, request_id=record.request_id)
     is_absent = any(attempt.address == address for attempt in after.absent)
     if is_absent and is_delete and result.change.task_id is not None:
         return Done(task_id=result.change.task_id, request_id="")
