@@ -186,7 +186,8 @@ class Applier:
                 assert_never(active.request)
 
     def _look(self, ticket: int, read: Callable[[], object]) -> None:
-        if self._stopping():
+        # A person who asks to stop gets what is in flight finished, and that it is as written belongs to it.
+        if self._fatal or self._applied.gave_up:
             self._advance(ticket, ApiUnreachableError("the run was stopped"))
             return
         self._workers.submit(ticket, lambda: _read(read))

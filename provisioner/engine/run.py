@@ -22,6 +22,9 @@ from provisioner.engine.steps import Context, Result
 _ENTRY_BYTES = 2_000
 """Journal space for the entries of one write beside the body, generously."""
 
+_MAX_LOOKS = 5
+"""One wait settles what time settles; a service that goes on contradicting itself is left to the next run."""
+
 _ENTRIES_WITH_BODY = 4
 """An intent and what was read back, and the same for what a create did not keep."""
 
@@ -95,11 +98,12 @@ class Run:
             ApiError: the service could not be asked; nothing was sent.
             StateError: what was seen could not be recorded.
         """
-        while True:
+        for _ in range(_MAX_LOOKS):
             self._settled = self._look()
             self._tell(self._settled)
             if not self._waited(self._settled):
-                return self._wish.plan_of(self._backend.state)
+                break
+        return self._wish.plan_of(self._backend.state)
 
     def carry_out(self, plan: Plan) -> Outcome:
         """What the plan says, but for the addresses that are held; then what became of it.
@@ -111,7 +115,9 @@ class Run:
         changes = [change for change in plan.changes if change.address not in held]
         not_sent = tuple(change for change in plan.changes if change.address in held)
         applied = self._apply(changes, may_delete=all(one.action is Action.DELETE for one in not_sent))
-        after = self._settled_in(self._window) if self._backend.attempts() and applied.results else Settled()
+        after = Settled()
+        if applied.results and self._backend.attempts() and not self._should_stop():
+            after = self._settled_in(self._window)
         applied.results = [_with_outcome(result, after) for result in applied.results]
         self._complete(applied, after)
         self.finish(plan.origin.targets)
@@ -161,11 +167,13 @@ class Run:
 
     def _settled_in(self, window: Window) -> Settled:
         """What became of the open writes; what cannot be looked at stays open for the next run."""
-        while True:
+        settled = Settled()
+        for _ in range(_MAX_LOOKS):
             settled = self._settler(window).settle()
             self._tell(settled)
             if not self._waited(settled):
-                return settled
+                break
+        return settled
 
     def _waited(self, settled: Settled) -> bool:
         """Whether it was waited for what time settles, so that it is worth looking again."""
@@ -184,12 +192,14 @@ class Run:
     def _complete(self, applied: Applied, after: Settled) -> None:
         """Write once more what tasks did not keep whose creation was found and not answered."""
         found = {address for address, record in after.adopted if not record.digest}
+        if not found:
+            return
         changes = [
             change
             for change in self._wish.plan_of(self._backend.state).changes
             if change.address in found and change.reason is Reason.UNSEEN and change.action is Action.UPDATE
         ]
-        completed = {one.change.address: one for one in self._apply(changes).results} if found else {}
+        completed = {one.change.address: one for one in self._apply(changes).results}
         applied.results = [
             replace(completed[one.change.address], change=one.change, done=one.done)
             if one.change.address in completed

@@ -18,6 +18,7 @@ from fakes import (
     refused,
     spec_of,
 )
+from provisioner.core.address import TaskId
 from provisioner.core.calls import Done, Refused, Unknown
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import marker_for
@@ -117,6 +118,31 @@ def test_waiting_ends_when_the_person_asks_to_stop() -> None:
     assert world.clock.now() == START + WINDOW_SECONDS + 1
     assert run.carry_out(plan).interrupted
     assert len(world.backend.attempts()) == 1
+
+
+def test_a_service_that_contradicts_itself_is_not_waited_for_for_ever() -> None:
+    """Listed and not readable, look after look."""
+    world = World()
+    world.api.fates.append(LOST_AFTER)
+    world.api.unreadable.add(TaskId("t-1"))
+    _ran(world, A)
+    world.clock.pulls = world.api.server_clock
+    assert world.run(A, wait=True).settle().addresses == {A.address}
+    run = world.run(A, wait=True)
+    run.prepare()
+    assert run.settled.addresses == {A.address}
+
+
+def test_a_person_who_asks_to_stop_gets_what_is_in_flight_confirmed() -> None:
+    """The read-back belongs to the write; looking for what was not answered is left to the next run."""
+    world = World()
+    world.api.fates_of["b"] = deque([LOST_AFTER])
+    world.should_stop = lambda: len(world.api.sent) >= 2
+    outcome = _ran(world, A, B, spec_of("c"))
+    assert outcome.interrupted
+    assert world.state.tasks[A.address].digest == A.digest
+    assert [attempt.address for attempt in world.backend.attempts()] == ["b"]
+    assert outcome.after.held == []
 
 
 # ── what became of what was sent ────────────────────────────────────────────
