@@ -302,7 +302,8 @@ class Settler:
             if listing.server_time > attempt.timestamp + self._window.lag:
                 self._close(attempt, "the service does not know the task any more")
             else:
-                self._settled.held.append(self._unclear(attempt.address, attempt))
+                why, until = "the task may be gone", attempt.timestamp + self._window.lag + 1
+                self._settled.held.append(Held(attempt.address, why, until, attempt))
         elif not is_over:
             until = attempt.timestamp + self._window.late + 1
             why = f"its {attempt.kind} may still take effect"
