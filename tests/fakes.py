@@ -88,6 +88,10 @@ class ListReporter:
         """See ``Reporter.started``."""
         self.heard.append(f"{change.address}: {change.action}")
 
+    def retrying(self, change: Change, detail: str) -> None:
+        """See ``Reporter.retrying``."""
+        self.heard.append(f"{change.address}: {change.action} again: {detail}")
+
     def finished(self, change: Change, task_id: TaskId) -> None:
         """See ``Reporter.finished``."""
         self.heard.append(f"{change.address}: {change.action} done: {task_id}")
@@ -698,6 +702,10 @@ class WatchedDisk(Disk):
         handle: int | None = self._do("lock", act)
         return handle
 
+    def is_locked(self, path: str) -> bool:
+        """See ``Disk.is_locked``; looking is no effect."""
+        return self._disk.is_locked(path)
+
     def is_named(self, handle: int, path: str) -> bool:
         """See ``Disk.is_named``; looking is no effect."""
         return self._disk.is_named(handle, path)
@@ -821,6 +829,10 @@ class MemoryDisk(Disk):
             return None
         self._locked.add(id(inode))
         return self.open(path)
+
+    def is_locked(self, path: str) -> bool:
+        """See ``Disk.is_locked``."""
+        return id(self._names.get(path)) in self._locked
 
     def is_named(self, handle: int, path: str) -> bool:
         """See ``Disk.is_named``."""

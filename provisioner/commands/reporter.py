@@ -25,6 +25,10 @@ class ApplyReporter:
         self._began[change.address] = self._monotonic()
         self._terminal.say(apply_text.started(change))
 
+    def retrying(self, change: Change, detail: str) -> None:
+        """See ``Reporter.retrying``."""
+        self._terminal.say(apply_text.retrying(change, detail))
+
     def finished(self, change: Change, task_id: TaskId) -> None:
         """See ``Reporter.finished``."""
         seconds = self._monotonic() - self._began.pop(change.address)

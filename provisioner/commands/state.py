@@ -26,7 +26,7 @@ def move(
         UsageError: there is no such task, or the new address is taken or not one.
     """
     project = open_project(options)
-    backend = project.backend()
+    backend, use_marker = project.backend(), project.settings.marker != "none"
     with locked(terminal, backend, lock_timeout_seconds):
         state = backend.load()
         record = known(state, source)
@@ -37,10 +37,14 @@ def move(
                 f'The address "{target}" is taken.\nForget it first: provisioner state rm {target}'
             )
         _ensure_settled(state, source)
-        changed = with_task(without_task(state, Address(source)), Address(target), record)
+        named = record.marked_as or source
+        moved = replace(record, marked_as="" if named == target or not use_marker else named)
+        changed = with_task(without_task(state, Address(source)), Address(target), moved)
         backend.replace(changed)
     terminal.result(f"Moved {source} to {target} [id={printable(record.task_id)}].")
     terminal.say(f"Write name: {target} in its manifest, or the next plan deletes one and creates the other.")
+    if moved.marked_as:
+        terminal.say("The next apply brings the ownership marker in its Description up to date.")
     return 0
 
 

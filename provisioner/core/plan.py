@@ -35,6 +35,9 @@ class Reason(StrEnum):
     UNSEEN = "content_not_known"
     """The task is ours, but what it holds is not known: it was adopted, or an update was cut off."""
 
+    MOVED = "moved"
+    """The task is at another address than its marker says; a write brings the marker up to date."""
+
     UNSETTLED = "outcome_unknown"
     """An earlier write was sent and its outcome is not known; apply looks before it does anything."""
 
@@ -223,18 +226,18 @@ def _create(spec: TaskSpec, attempt: Attempt | None) -> Change:
 
 
 def _existing(spec: TaskSpec, record: TaskRecord, attempt: Attempt | None) -> Change | None:
-    if attempt is None and spec.digest == record.digest:
+    if attempt is None and spec.digest == record.digest and not record.marked_as:
         return None
     after = effective_body(spec, record)
     fields = _field_changes(spec, record, after)
-    is_known = bool(record.digest) and attempt is None
+    is_known = bool(record.digest) and attempt is None and not record.marked_as
     if not fields and is_known:
         return None
     replaces = any(change.replaces for change in fields)
     return Change(
         address=spec.address,
         action=Action.REPLACE if replaces else Action.UPDATE,
-        reason=_reason(record, attempt, replaces=replaces),
+        reason=_reason(record, attempt, replaces=replaces, is_changed=bool(fields)),
         project_id=spec.project_id,
         task_type=spec.task_type,
         task_id=record.task_id,
@@ -266,11 +269,13 @@ def _type_change(spec: TaskSpec, record: TaskRecord) -> tuple[FieldChange, ...]:
     return diff({"TaskType": record.task_type}, {"TaskType": spec.task_type})
 
 
-def _reason(record: TaskRecord, attempt: Attempt | None, *, replaces: bool) -> Reason:
+def _reason(record: TaskRecord, attempt: Attempt | None, *, replaces: bool, is_changed: bool) -> Reason:
     if attempt is not None:
         return Reason.UNSETTLED
     if replaces:
         return Reason.IMMUTABLE
+    if record.digest and not is_changed:
+        return Reason.MOVED
     return Reason.CHANGED if record.digest else Reason.UNSEEN
 
 

@@ -83,7 +83,14 @@ SETTINGS = (
     Setting(
         path=("manifests",), kind="string", default="manifests", text="folder or file with the manifests"
     ),
-    Setting(path=("state",), kind="string", default="provisioner.state.json", text="the state file"),
+    Setting(
+        path=("state",),
+        kind="string",
+        default="provisioner.state.json",
+        # Journal and lock are called after it: two names must not lead to the same ones.
+        pattern="^.+[.]json$",
+        text="the state file; its name ends in .json",
+    ),
     Setting(
         path=("rate_per_second",),
         kind="number",

@@ -55,6 +55,9 @@ class TaskRecord:
     attempt: str = ""
     """The attempt id in the task's marker, so that a later write keeps the marker."""
 
+    marked_as: str = ""
+    """The address that the marker names, where that is another one: the task was moved since."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -248,6 +251,7 @@ def _record(value: object) -> TaskRecord:
         applied_at=_typed(fields["applied_at"], str),
         protected=_typed(fields["protected"], bool),
         attempt=_typed(fields["attempt"], str),
+        marked_as=_typed(fields["marked_as"], str),
     )
 
 

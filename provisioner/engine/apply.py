@@ -214,6 +214,8 @@ class Applier:
             assert isinstance(answer, Done | Refused | Unknown)  # noqa: S101  # what TaskApi.send returns
             self._record(active.request.attempt, answer)
             self._judge(answer)
+            if isinstance(answer, Refused) and answer.may_repeat and answer.code == "NotSent":
+                self._reporter.retrying(active.change, answer.message)
         self._advance(ticket, answer)  # type: ignore[arg-type]  # a worker returns what was asked for
 
     def _record(self, attempt: Attempt, reply: Reply) -> None:

@@ -106,6 +106,10 @@ class Reporter(Protocol):
         """Work on a task begins."""
         ...
 
+    def retrying(self, change: Change, detail: str) -> None:
+        """Nothing could be sent for a task; it is tried again in a moment."""
+        ...
+
     def finished(self, change: Change, task_id: TaskId) -> None:
         """Work on a task has succeeded and is recorded."""
         ...

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from provisioner.core.address import Address
 from provisioner.core.calls import Done, Refused, Reply, Unknown
 from provisioner.core.manifest import TaskSpec
-from provisioner.core.plan import Action, Change, Plan, Reason
+from provisioner.core.plan import Action, Change, Plan
 from provisioner.core.state import State, WriteKind
 from provisioner.engine.apply import Applied, Applier
 from provisioner.engine.ports import Outside, StateBackend
@@ -191,13 +191,13 @@ class Run:
 
     def _complete(self, applied: Applied, after: Settled) -> None:
         """Write once more what tasks did not keep whose creation was found and not answered."""
-        found = {address for address, record in after.adopted if not record.digest}
+        found = {address for address, _ in after.adopted}
         if not found:
             return
         changes = [
             change
             for change in self._wish.plan_of(self._backend.state).changes
-            if change.address in found and change.reason is Reason.UNSEEN and change.action is Action.UPDATE
+            if change.address in found and change.action is Action.UPDATE
         ]
         completed = {one.change.address: one for one in self._apply(changes).results}
         applied.results = [

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from provisioner.core.address import Address, TaskId
 from provisioner.core.calls import Listing, RemoteTask, TaskApi
 from provisioner.core.journal import Resolved, Verdict, record_of
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.marker import Marker, address_digest, find_marker
-from provisioner.core.observed import not_kept
+from provisioner.core.observed import kept, not_kept
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Clock, StateBackend
@@ -209,8 +209,9 @@ class Settler:
             self._settled.held.append(self._unclear(attempt.address, attempt))
             return
         record = record_of(attempt, seen.task_id, request_id="", at=utc_text(self._clock.now()))
-        if not_kept(attempt.spec, seen.body):
-            record = replace(record, digest="")
+        found = kept(attempt.spec, seen.body)
+        if found.lost:
+            record = replace(record, spec=found.body, digest=spec_digest(record.project_id, found.body))
         evidence = f"listed as {seen.name}, created {seen.create_time}"
         self._resolve(attempt.address, attempt.attempt, Verdict.ADOPTED, record, evidence)
         self._settled.adopted.append((attempt.address, record))
@@ -241,14 +242,14 @@ class Settler:
         if seen is None:
             self._settled.held.append(self._unclear(spec.address))
             return
-        marker = find_marker(listed.description)
+        marker, found = find_marker(listed.description), kept(spec.body, seen.body)
         record = TaskRecord(
             project_id=spec.project_id,
             task_id=seen.task_id,
             task_type=seen.task_type,
-            # Without content: the next plan sends the whole body.
-            spec={},
-            digest="",
+            # As the service holds it: the next plan shows how that differs from the manifest.
+            spec=found.body,
+            digest=spec_digest(spec.project_id, found.body) if found.lost else spec.digest,
             request_id="",
             applied_at=utc_text(self._clock.now()),
             protected=spec.prevent_destroy,

@@ -76,6 +76,11 @@ def started(change: Change) -> str:
     return f"{printable(change.address)}: {_STARTED[change.action]}..."
 
 
+def retrying(change: Change, detail: str) -> str:
+    """``orders-to-lake: Creating... not sent (the connection was refused), trying again``."""
+    return f"{started(change)} not sent ({printable(detail)}), trying again"
+
+
 def finished(change: Change, task_id: TaskId, seconds: float) -> str:
     """``orders-to-lake: Creation complete after 1s [id=h9d]``."""
     done = _FINISHED[change.action]

@@ -48,6 +48,7 @@ _VERBS = {
 }
 _WHY = {
     Reason.NOT_IN_MANIFESTS: "because no manifest has this address any more",
+    Reason.MOVED: "it was moved here; its ownership marker still names the old address",
     Reason.UNSEEN: "what the task holds is not known, so the whole body is sent",
 }
 _UNSETTLED_CREATE = "an earlier create was sent and its outcome is unknown; apply looks for the task first"
@@ -233,7 +234,8 @@ def _block(pen: Pen, group: Group) -> Iterator[str]:
         yield from _deleted(pen, change)
     elif change.action is Action.UPDATE and _is_whole(change):
         yield from pair_lines(pen, "", head, 1)
-        yield from body_lines(pen, symbol, shown_body(change.after) or {})
+        if change.reason is not Reason.MOVED:
+            yield from body_lines(pen, symbol, shown_body(change.after) or {})
     elif _is_whole(change):
         yield from body_lines(
             pen, symbol, shown_body(change.after) or {}, _head(change, alone=len(group) == 1)

@@ -210,13 +210,8 @@ class LocalBackend:
 
     def is_locked(self) -> bool:
         """Whether a run holds the lock at this moment."""
-        with self._translated("lock"):
-            if self._disk.read(self._lock_path) is None:
-                return False
-            handle = self._disk.lock(self._lock_path)
-            if handle is not None:
-                self._disk.close(handle)
-        return handle is None
+        with self._translated("read"):
+            return self._disk.is_locked(self._lock_path)
 
     def _held_by(self) -> str:
         holder = self.holder()
@@ -383,7 +378,7 @@ class LocalBackend:
             yield
         except OSError as error:
             name = self.name if error.filename is None else printable(os.fsdecode(error.filename))
-            reason = f"cannot {verb} {name}: {error.strerror}{_advice(error)}"
+            reason = f"cannot {verb} {name}: {error.strerror}{_advice(error, verb)}"
             raise StateError(f"The state could not be kept on disk.\n  {reason}") from error
 
 
@@ -425,10 +420,12 @@ def _first_line(data: bytes | None) -> bytes | None:
     return data and data.partition(b"\n")[0]
 
 
-def _advice(error: OSError) -> str:
+def _advice(error: OSError, verb: str) -> str:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return "\nMake room on the disk and run the command again."
+        case errno.EACCES | errno.EPERM if verb == "read":
+            return "\nThe file must be readable for the user who runs this."
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return "\nThe folder must be writable for the user who runs this."
         case _:

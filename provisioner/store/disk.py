@@ -110,6 +110,20 @@ class Disk:
         os.close(handle)
         return None
 
+    def is_locked(self, path: str) -> bool:
+        """Whether somebody holds the lock on a file; looking needs no right to write it."""
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def is_named(self, handle: int, path: str) -> bool:
         """Whether a path still leads to the file that a handle is of."""
         try:

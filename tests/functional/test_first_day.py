@@ -91,14 +91,21 @@ def test_a_saved_plan_is_applied_or_refused_as_stale(project: Project) -> None:
 
 
 def test_a_moved_address_keeps_its_task(project: Project) -> None:
-    """``state mv`` and the same name in the manifest: nothing to do."""
+    """``state mv`` and the same name in the manifest: the marker follows, so even a lost state finds it."""
     project.run("apply", "-auto-approve")
     task_id = _tasks(project)["orders-to-lake"]
     assert project.run("state", "mv", "orders-to-lake", "orders").code == 0
     path = project.root / "manifests" / "orders-to-lake.yaml"
     path.write_text(path.read_text().replace("name: orders-to-lake ", "name: orders "))
     path.write_text(path.read_text().replace("TaskInfo:\n", "TaskInfo:\n  TaskName: orders-to-lake\n"))
+    planned = project.run("plan").out
+    assert "(it was moved here; its ownership marker still names the old address)" in planned
+    assert "Plan: 0 to add, 1 to change, 0 to destroy." in planned
+    assert project.run("apply", "-auto-approve").code == 0
     assert project.run("plan").out.startswith("No changes.")
+    for name in ("provisioner.state.json", "provisioner.state.journal"):
+        (project.root / name).unlink()
+    assert project.run("apply", "-auto-approve").code == 0
     assert _tasks(project) == {"orders": task_id}
 
 

@@ -168,3 +168,12 @@ def test_protection_that_is_not_yet_in_force_is_part_of_the_plan() -> None:
     plan = a_plan(a_spec("a", prevent_destroy=True), a_spec("b"), a_spec("c"), state=state)
     assert (plan.changes, plan.protection) == ((), (("a", True), ("b", False)))
     assert not plan.is_empty
+
+
+def test_a_task_that_was_moved_has_its_marker_brought_up_to_date() -> None:
+    """By an update without a changed field, or with the next one that has some."""
+    moved = a_record(a_spec("t"), marked_as="old")
+    (change,) = a_plan(a_spec("t"), state=a_state(records={"t": moved})).changes
+    assert (change.action, change.reason, change.fields) == (Action.UPDATE, Reason.MOVED, ())
+    (change,) = a_plan(a_spec("t", SyncType=1), state=a_state(records={"t": moved})).changes
+    assert (change.reason, len(change.fields)) == (Reason.CHANGED, 1)

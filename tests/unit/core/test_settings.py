@@ -30,6 +30,8 @@ def resolved(
 
 def some_values(setting: Setting) -> list[Any]:
     """Four different usable values."""
+    if setting.name == "state":
+        return ["a.json", "b.json", "c.json", "d.json"]
     if setting.pattern:
         return [f"{number:016x}" for number in range(1, 5)]
     if setting.values:

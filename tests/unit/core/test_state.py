@@ -116,6 +116,7 @@ def test_snapshot_is_laid_out_for_people() -> None:
         '   "applied_at": "2023-11-14T22:13:20Z",',
         '   "attempt": "0123456789abcdef",',
         f'   "digest": "{"d" * 64}",',
+        '   "marked_as": "",',
         '   "project_id": "17865298918277529",',
         '   "protected": false,',
         '   "request_id": "8d6cc27b-0000-4000-8000-000000000000",',

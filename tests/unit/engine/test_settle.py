@@ -63,15 +63,17 @@ def test_a_task_that_is_listed_is_adopted_at_once(use_marker: bool) -> None:
 
 
 def test_what_an_adopted_task_did_not_keep_is_sent_by_the_next_plan() -> None:
-    """The create's answer was lost and its Config with it: the id is recorded, the content is not known."""
+    """The create's answer was lost and its Config with it: the id is recorded, and what is there."""
     world = World()
     world.api.fates.append(LOST_AFTER)
     world.api.dropped[CREATE] = {"Config"}
     world.apply(A)
     world.settler().settle()
-    assert (world.state.tasks[A.address].task_id, world.state.tasks[A.address].digest) == ("t-1", "")
-    assert [(change.action, change.reason) for change in world.plan(A).changes] == [
-        (Action.UPDATE, Reason.UNSEEN)
+    assert world.state.tasks[A.address].task_id == "t-1"
+    (change,) = world.plan(A).changes
+    assert (change.action, change.reason) == (Action.UPDATE, Reason.CHANGED)
+    assert [(field.path, field.before, field.after) for field in change.fields] == [
+        (("Config", "parallelism"), None, "1")
     ]
     world.apply(A)
     assert world.plan(A).is_empty
@@ -382,16 +384,19 @@ def _state_deleted() -> World:
 
 
 def test_a_deleted_state_finds_its_tasks_again() -> None:
-    """Recorded, not created: and then sent whole, because what they hold was not compared."""
+    """Recorded, not created, with what they hold: the next plan shows only what differs."""
     world = _state_deleted()
-    settled = world.settler().adopt([A, B], [A.address, B.address])
+    settled = world.settler().adopt([A_CHANGED, B], [A.address, B.address])
     assert [address for address, _ in settled.adopted] == ["a", "b"]
     record = world.state.tasks[A.address]
-    assert (record.task_id, record.attempt, record.spec, record.digest) == ("t-1", f"{1:016x}", {}, "")
-    assert [change.action for change in world.plan(A, B).changes] == [Action.UPDATE, Action.UPDATE]
-    world.apply(A, B)
+    assert (record.task_id, record.attempt, record.spec) == ("t-1", f"{1:016x}", A.body)
+    (change,) = world.plan(A_CHANGED, B).changes
+    assert [(field.path, field.before, field.after) for field in change.fields] == [
+        (("Config", "parallelism"), "1", "2")
+    ]
+    world.apply(A_CHANGED, B)
     assert len(world.api.tasks) == 2
-    assert world.plan(A, B).is_empty
+    assert world.plan(A_CHANGED, B).is_empty
 
 
 def test_an_adopted_task_is_protected_as_its_manifest_says() -> None:

@@ -403,6 +403,24 @@ def test_a_state_whose_journal_went_back_is_noticed(path: str) -> None:
     assert _lost_track(path)
 
 
+def test_looking_whether_it_is_locked_needs_no_right_to_write(path: str) -> None:
+    """A reviewer may plan in a checkout that belongs to somebody else."""
+    _sent(path, "a")
+    lock = Path(f"{path.removesuffix('.json')}.lock")
+    lock.chmod(0o400)
+    assert not _local(path).is_locked()
+    lock.chmod(0o600)
+    with _local(path).locked(HOLDER):
+        assert _local(path).is_locked()
+
+
+def test_a_folder_that_cannot_be_written_is_said_so(path: str) -> None:
+    """Other than a file that cannot be read."""
+    disk = WatchedDisk(Trouble(1, lambda: OSError(errno.EACCES, "no right")))
+    with pytest.raises(StateError, match="The folder must be writable"):
+        _begin(_local(path, disk))
+
+
 def test_a_lock_file_with_something_else_in_it_says_nothing(path: str) -> None:
     """Whatever stands there: the lock is what counts."""
     Path(f"{path.removesuffix('.json')}.lock").write_text('[1, "x"')
@@ -571,7 +589,7 @@ def _written_more(path: str, name: str) -> None:
     [
         pytest.param(errno.ENOSPC, "\nMake room on the disk", id="full"),
         pytest.param(errno.EDQUOT, "\nMake room on the disk", id="quota"),
-        pytest.param(errno.EACCES, "\nThe folder must be writable", id="no right"),
+        pytest.param(errno.EACCES, "\nThe file must be readable", id="no right"),
         pytest.param(errno.EROFS, "\nThe folder must be writable", id="read-only"),
         pytest.param(errno.EIO, "", id="broken"),
     ],
