@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 from provisioner.commands.terminal import Terminal
 from provisioner.core.times import utc_text
 from provisioner.errors import StateLockedError
-from provisioner.store.backend import Holder, LocalBackend
+from provisioner.store.backend import LocalBackend
+from provisioner.store.lock import Holder
 
 _LOOK_SECONDS = 0.2
 _MOMENT_SECONDS = 2.0
@@ -31,7 +32,7 @@ def locked(terminal: Terminal, backend: LocalBackend, timeout_seconds: float = 0
                 stack.enter_context(backend.locked(this_run(int(time.time()))))
                 break
             except StateLockedError as error:
-                is_named = backend.holder() is not None
+                is_named = backend.lock.holder() is not None
                 if time.monotonic() >= deadline or (is_named and not timeout_seconds):
                     raise
                 if is_named and not said:

@@ -51,7 +51,7 @@ def plan(  # one parameter a flag
     backend = project.backend()
     state = load_state(project, backend)
     desired = desired_tasks(terminal, project, state)
-    if backend.is_locked():
+    if backend.lock.is_held():
         terminal.say("Another run holds the lock: an apply is in progress, so this plan may be out of date.")
     wanted = {} if destroy else desired
     planned = plan_of(project, wanted, state, targets=targets, destroy=destroy)

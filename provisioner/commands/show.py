@@ -25,7 +25,7 @@ def show(terminal: Terminal, options: Options, *, plan_file: str | None, as_json
         return 0
     backend = open_project(options).backend()
     state = backend.load()
-    if backend.is_locked():
+    if backend.lock.is_held():
         terminal.say("Another run holds the lock: an apply is in progress.")
     terminal.result(_json(_state_document(state)) if as_json else render_state(state, colour=terminal.colour))
     return 0

@@ -98,10 +98,10 @@ def force_unlock(terminal: Terminal, options: Options) -> int:
         StateLockedError: a run holds it; it must end first.
     """
     backend = open_project(options).backend()
-    if not backend.is_locked():
+    if not backend.lock.is_held():
         terminal.result("The state is not locked. Nothing to do.")
         return 0
-    holder = backend.holder()
+    holder = backend.lock.holder()
     who = (
         f"pid {holder.pid} on {holder.host}, since {holder.since}"
         if holder

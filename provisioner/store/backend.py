@@ -1,19 +1,16 @@
-"""Where the state is kept: a snapshot, a journal and a lock on the local disk.
+"""Where the state is kept: a snapshot and a journal on the local disk, and a lock beside them.
 
 Rule: what ``record`` returned from survives power loss. The snapshot is replaced whole; the journal
-is only appended to; the lock file is never renamed or removed. A journal names the snapshot that it
+is only appended to. A journal names the snapshot that it
 extends, so one that was left over is recognised, and one that is ahead of its snapshot (a state
 restored from a backup) or that extends another one (made elsewhere) is refused.
 """
 
-import errno
-import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from provisioner.core import journal as journals
 from provisioner.core import state as states
@@ -21,19 +18,9 @@ from provisioner.core.address import Address
 from provisioner.core.journal import Entry, Header, Journal, Ledger
 from provisioner.core.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
-from provisioner.errors import StateDamagedError, StateError, StateLockedError
-from provisioner.store.disk import Disk, write_atomic
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Who holds the lock."""
-
-    pid: int
-    host: str
-    command: str
-    since: str
-    """UTC, ``yyyy-mm-ddThh:mm:ssZ``."""
+from provisioner.errors import StateDamagedError, StateError
+from provisioner.store.disk import Disk, translated, write_atomic
+from provisioner.store.lock import Holder, Sent, StateLock
 
 
 class LocalBackend:
@@ -48,11 +35,11 @@ class LocalBackend:
         self._path = os.path.realpath(path)
         stem = self._path.removesuffix(".json")
         self._journal_path = f"{stem}.journal"
-        self._lock_path = f"{stem}.lock"
         self._journal_name = printable(path.removesuffix(".json") + ".journal")
         self._stack = stack
         self._tool_version = tool_version
         self._disk = disk or Disk()
+        self.lock = StateLock(f"{stem}.lock", self._disk)
         self._ledger = Ledger(State(lineage="", stack=stack))
         self._base: _Base | None = None
         self._journal: _OpenJournal | None = None
@@ -60,8 +47,6 @@ class LocalBackend:
         """Of the journal on the disk that is folded in, as far as it goes."""
 
         self._journal_id = ""
-        self._lock: int | None = None
-        self._sent = _Sent()
 
     # ── reading ─────────────────────────────────────────────────────────────
 
@@ -81,7 +66,7 @@ class LocalBackend:
         self._base = None if snapshot is None else _Base(base.seq, states.checksum_of(snapshot))
         if entries is not None:
             self._fold(journals.decode(entries, self._journal_name), base)
-        self.lost_track = self._sent.is_ahead_of(base.serial, self._journal_id)
+        self.lost_track = self.lock.sent.is_ahead_of(base.serial, self._journal_id)
         return self.state
 
     @property
@@ -118,8 +103,8 @@ class LocalBackend:
         if not self.lineage:
             self._ledger = Ledger(first(self.state))
         journal = self._journal or self._next_journal()
-        self._note(_Sent(self._ledger.serial, self._journal_id))
-        with self._giving_up(), self._translated("reserve space in"):
+        self.lock.note(Sent(self._ledger.serial, self._journal_id))
+        with self._giving_up(), translated("reserve space in", self.name):
             self._disk.reserve(journal.handle, journal.size, reserve_bytes)
             self._disk.sync(journal.handle)
 
@@ -133,7 +118,7 @@ class LocalBackend:
         if journal is None:
             raise StateError("The journal cannot be written any more.\n  An earlier write to it failed.")
         line, chain = journals.encode_entry(entry, self._chain)
-        with self._giving_up(), self._translated("write"):
+        with self._giving_up(), translated("write", self.name):
             self._ensure_alone(journal)
             self._disk.write(journal.handle, journal.size, line)
             self._disk.sync_data(journal.handle)
@@ -148,7 +133,7 @@ class LocalBackend:
         """
         if self._journal is not None:
             self._next_journal()
-            self._note(_Sent(self._ledger.serial))
+            self.lock.note(Sent(self._ledger.serial))
 
     def replace(self, state: State) -> None:
         """Write a state that was changed otherwise than by entries (moves, removals), as a new snapshot.
@@ -164,7 +149,7 @@ class LocalBackend:
         """Give the journal's handle back and the space it reserved."""
         journal, self._journal = self._journal, None
         if journal is not None:
-            with self._translated("close"):
+            with translated("close", self.name):
                 try:
                     self._disk.truncate(journal.handle, journal.size)
                 finally:
@@ -174,56 +159,10 @@ class LocalBackend:
 
     @contextmanager
     def locked(self, holder: Holder) -> Iterator[None]:
-        """Hold the lock for the time of a ``with``.
-
-        Raises:
-            StateLockedError: somebody else holds it; says who and since when.
-            StateError: the lock file cannot be written.
-        """
-        with self._translated("lock"):
-            self._disk.make_folder(os.path.dirname(self._path))
-            handle = self._disk.lock(self._lock_path)
-        if handle is None:
-            raise StateLockedError(self._held_by())
-        self._lock = handle
-        try:
-            self._sent = _sent_of(self._lock_document())
-            self._write_lock(handle, {name: getattr(holder, name) for name in Holder.__dataclass_fields__})
+        """Hold the lock for the time of a ``with``; see ``StateLock.held``."""
+        with self.lock.held(holder):
             yield
             self.close()
-        finally:
-            # Without a holder while it is still held, so that a free lock does not name one. A failure
-            # here loses nothing, and must not stand in the place of what the run itself has to say.
-            with suppress(StateError):
-                self._write_lock(handle, {})
-            self._lock = None
-            with suppress(OSError):
-                self._disk.close(handle)
-
-    def holder(self) -> Holder | None:
-        """Who holds the lock now, as far as the lock file says."""
-        document = self._lock_document()
-        try:
-            return Holder(**{name: document[name] for name in Holder.__dataclass_fields__})
-        except KeyError:
-            return None
-
-    def is_locked(self) -> bool:
-        """Whether a run holds the lock at this moment."""
-        with self._translated("read"):
-            return self._disk.is_locked(self._lock_path)
-
-    def _held_by(self) -> str:
-        holder = self.holder()
-        who = "  somebody, but the lock file does not say who"
-        if holder is not None:
-            who = (
-                f"  pid {holder.pid} on {printable(str(holder.host))}, since {printable(str(holder.since))}\n"
-                f"  {printable(str(holder.command))}"
-            )
-        return (
-            f"Another run holds the state's lock.\n{who}\nWait for it to end, or use --lock-timeout SECONDS."
-        )
 
     # ── inside ──────────────────────────────────────────────────────────────
 
@@ -234,7 +173,7 @@ class LocalBackend:
         one base, no commit was finished in between, and the snapshot is the one that it extends or one
         that has swallowed all of it. Otherwise they are read again.
         """
-        with self._translated("read"):
+        with translated("read", self.name):
             before = self._disk.read(self._journal_path)
             while True:
                 snapshot = self._disk.read(self._path)
@@ -297,7 +236,7 @@ class LocalBackend:
             journal=self._journal_id,
         )
         line, chain = journals.encode_header(header)
-        with self._translated("write"):
+        with translated("write", self.name):
             write_atomic(self._disk, self._journal_path, line)
             handle = self._disk.open(self._journal_path)
         self._chain = chain
@@ -307,7 +246,7 @@ class LocalBackend:
     def _write_snapshot(self) -> "_Base":
         state = replace(self.state, serial=self.state.serial + 1, swallowed=self._chain)
         data = states.encode(state, self._tool_version)
-        with self._translated("write"):
+        with translated("write", self.name):
             write_atomic(self._disk, self._path, data)
         self._ledger = Ledger(state)
         return _Base(state.seq, states.checksum_of(data))
@@ -319,41 +258,12 @@ class LocalBackend:
             StateError: somebody removed or replaced one: another run may have begun, and what is
                 recorded here would not be found again.
         """
-        held = [(journal.handle, self._journal_path)]
-        if self._lock is not None:
-            held.append((self._lock, self._lock_path))
-        for handle, path in held:
-            if not self._disk.is_named(handle, path):
-                raise StateError(
-                    "The files of the state were removed or replaced while this run used them.\n"
-                    f"  {printable(path)}"
-                )
-
-    def _note(self, sent: "_Sent") -> None:
-        """Leave word beside the state from which of it calls are sent: the state itself may get lost."""
-        if self._lock is not None and self._sent != sent:
-            self._sent = sent
-            self._write_lock(self._lock, self._lock_document())
-            with self._translated("lock"):
-                self._disk.sync_data(self._lock)
-
-    def _lock_document(self) -> dict[str, Any]:
-        """What the lock file says; empty if that is nothing that a run has written."""
-        with self._translated("read"):
-            data = self._disk.read(self._lock_path)
-        try:
-            document = json.loads(data or b"")
-        except (ValueError, RecursionError):
-            return {}
-        return document if isinstance(document, dict) else {}
-
-    def _write_lock(self, handle: int, document: Mapping[str, Any]) -> None:
-        """Say who holds the lock, in the file that this run holds."""
-        sent = {"serial": self._sent.serial, "journal": self._sent.journal}
-        told = {**document, **sent} if self._sent.serial else document
-        with self._translated("lock"):
-            self._disk.truncate(handle, 0)
-            self._disk.write(handle, 0, f"{json.dumps(told)}\n".encode() if told else b"")
+        is_ours = self._disk.is_named(journal.handle, self._journal_path)
+        if not (is_ours and self.lock.is_intact()):
+            raise StateError(
+                "The files of the state were removed or replaced while this run used them.\n"
+                f"  {printable(self.lock.path if is_ours else self._journal_path)}"
+            )
 
     def _ensure_stack(self, state: State) -> None:
         if state.stack != self._stack:
@@ -372,15 +282,6 @@ class LocalBackend:
             self._journal = None
             raise
 
-    @contextmanager
-    def _translated(self, verb: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            name = self.name if error.filename is None else printable(os.fsdecode(error.filename))
-            reason = f"cannot {verb} {name}: {error.strerror}{_advice(error, verb)}"
-            raise StateError(f"The state could not be kept on disk.\n  {reason}") from error
-
 
 @dataclass(frozen=True, slots=True)
 class _Base:
@@ -390,43 +291,11 @@ class _Base:
     checksum: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What the lock file remembers of the last run that sent something, whatever becomes of the state."""
-
-    serial: int = 0
-    """Of the snapshot that it began or ended with; 0: nothing was ever sent."""
-
-    journal: str = ""
-    """Id of the journal in which what it sent stands; empty once that is in the snapshot."""
-
-    def is_ahead_of(self, serial: int, journal: str) -> bool:
-        """Whether a state is not the one that was last sent from: it is gone, or an older one."""
-        return self.serial > serial or (self.serial == serial and self.journal not in ("", journal))
-
-
 @dataclass(slots=True)
 class _OpenJournal:
     handle: int
     size: int
 
 
-def _sent_of(document: Mapping[str, Any]) -> _Sent:
-    serial, journal = document.get("serial"), document.get("journal")
-    return _Sent(serial if isinstance(serial, int) else 0, journal if isinstance(journal, str) else "")
-
-
 def _first_line(data: bytes | None) -> bytes | None:
     return data and data.partition(b"\n")[0]
-
-
-def _advice(error: OSError, verb: str) -> str:
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return "\nMake room on the disk and run the command again."
-        case errno.EACCES | errno.EPERM if verb == "read":
-            return "\nThe file must be readable for the user who runs this."
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return "\nThe folder must be writable for the user who runs this."
-        case _:
-            return ""

@@ -10,6 +10,11 @@ import errno
 import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from provisioner.core.text import printable
+from provisioner.errors import StateError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OWNER_ONLY = 0o600
@@ -157,3 +162,34 @@ def write_atomic(disk: Disk, path: str, data: bytes) -> None:
             disk.remove(temporary)
         raise
     disk.sync_folder(path)
+
+
+@contextmanager
+def translated(verb: str, name: str) -> Iterator[None]:
+    """An error of the file system as one of the state.
+
+    Args:
+        verb: what was tried: ``read``, ``write``, ``lock`` …
+        name: the file, where the error names none.
+
+    Raises:
+        StateError: what could not be done, why, and what to do about it.
+    """
+    try:
+        yield
+    except OSError as error:
+        shown = printable(name if error.filename is None else os.fsdecode(error.filename))
+        reason = f"cannot {verb} {shown}: {error.strerror}{_advice(error, verb)}"
+        raise StateError(f"The state could not be kept on disk.\n  {reason}") from error
+
+
+def _advice(error: OSError, verb: str) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "\nMake room on the disk and run the command again."
+        case errno.EACCES | errno.EPERM if verb == "read":
+            return "\nThe file must be readable for the user who runs this."
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "\nThe folder must be writable for the user who runs this."
+        case _:
+            return ""

@@ -45,7 +45,8 @@ from provisioner.core.state import State
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.steps import Context
-from provisioner.store.backend import Holder, LocalBackend
+from provisioner.store.backend import LocalBackend
+from provisioner.store.lock import Holder
 
 HOLDER = Holder(pid=7, host="here", command="provisioner apply", since="2030-01-01T00:00:00Z")
 

@@ -21,8 +21,9 @@ from provisioner.core.address import Address, TaskId
 from provisioner.core.journal import Entry, Finished, Intent, Rejected, fold
 from provisioner.core.state import Attempt, State, WriteKind
 from provisioner.errors import StateDamagedError, StateError, StateLockedError
-from provisioner.store.backend import Holder, LocalBackend
+from provisioner.store.backend import LocalBackend
 from provisioner.store.disk import Disk
+from provisioner.store.lock import Holder
 
 HOLDER = Holder(pid=7, host="here", command="provisioner apply", since="2030-01-01T00:00:00Z")
 Backend = LocalBackend | MemoryBackend
@@ -229,7 +230,7 @@ def test_a_folder_that_is_not_there_is_made_with_the_lock(tmp_path: Path) -> Non
     path = str(tmp_path / "deep" / "down" / "x.state.json")
     backend = _local(path)
     assert backend.load().tasks == {}
-    assert not backend.is_locked()
+    assert not backend.lock.is_held()
     assert not (tmp_path / "deep").exists()
     with backend.locked(HOLDER):
         _begin(backend)
@@ -408,10 +409,10 @@ def test_looking_whether_it_is_locked_needs_no_right_to_write(path: str) -> None
     _sent(path, "a")
     lock = Path(f"{path.removesuffix('.json')}.lock")
     lock.chmod(0o400)
-    assert not _local(path).is_locked()
+    assert not _local(path).lock.is_held()
     lock.chmod(0o600)
     with _local(path).locked(HOLDER):
-        assert _local(path).is_locked()
+        assert _local(path).lock.is_held()
 
 
 def test_a_folder_that_cannot_be_written_is_said_so(path: str) -> None:
@@ -622,7 +623,8 @@ def test_a_folder_in_the_place_of_the_state_file_is_an_error_that_names_it(path:
 
 _HOLD = """
 import os, sys
-from provisioner.store.backend import Holder, LocalBackend
+from provisioner.store.backend import LocalBackend
+from provisioner.store.lock import Holder
 from provisioner.store.disk import Disk
 backend = LocalBackend(sys.argv[1], stack="5ac4", tool_version="1")
 with backend.locked(Holder(pid=os.getpid(), host="there", command="provisioner apply", since="noon")):
@@ -649,7 +651,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_lock(
 ) -> None:
     """Its number, machine, command and since when."""
     backend = _local(path)
-    assert backend.is_locked()
+    assert backend.lock.is_held()
     with pytest.raises(StateLockedError) as caught, backend.locked(HOLDER):
         pytest.fail("two runs at once")
     assert f"pid {held.pid} on there, since noon\n  provisioner apply\n" in str(caught.value)
@@ -660,19 +662,19 @@ def test_a_process_that_is_killed_gives_the_lock_back(path: str, held: "subproce
     held.send_signal(signal.SIGKILL)
     held.wait()
     backend = _local(path)
-    assert not backend.is_locked()
+    assert not backend.lock.is_held()
     with backend.locked(HOLDER):
-        assert backend.holder() == HOLDER
-    assert backend.holder() is None
+        assert backend.lock.holder() == HOLDER
+    assert backend.lock.holder() is None
 
 
 def test_a_free_lock_names_no_holder(path: str) -> None:
     """Neither before the first run nor after it."""
     backend = _local(path)
-    assert backend.holder() is None
+    assert backend.lock.holder() is None
     with backend.locked(HOLDER):
-        assert backend.is_locked()
-    assert (backend.holder(), backend.is_locked()) == (None, False)
+        assert backend.lock.is_held()
+    assert (backend.lock.holder(), backend.lock.is_held()) == (None, False)
 
 
 @pytest.mark.parametrize(
