@@ -17,7 +17,9 @@ from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode
+from provisioner.core.settings import BY_NAME
 from provisioner.core.state import State
+from provisioner.core.text import shell_word
 from provisioner.errors import ManifestError, UsageError
 from provisioner.render.plan_text import render_plan
 from provisioner.store.disk import Disk, write_atomic
@@ -44,7 +46,7 @@ def plan(  # one parameter a flag
         StateError: the state cannot be trusted.
         UsageError: the guard refuses what the plan would delete.
     """
-    out = os.path.abspath(out) if out else None
+    path = os.path.abspath(out) if out else ""
     project = open_project(options)
     backend = project.backend()
     state = backend.load()
@@ -54,15 +56,15 @@ def plan(  # one parameter a flag
     planned = plan_of(project, desired, state, targets=targets, destroy=destroy)
     ensure_allowed(planned, state, limits_of(project))
     document = encode(planned) if as_json or out else b""
+    if out:
+        # Before anything is shown: a result is the last word, and there is one only.
+        _save(path, document)
     if as_json:
-        terminal.result(document.decode())
+        terminal.document(document.decode())
     else:
         terminal.result(render_plan(planned, colour=terminal.colour, verbose=verbose))
     if out:
-        _save(out, document)
-        terminal.say(
-            f"Saved the plan. To carry out exactly this:\n  provisioner apply {os.path.relpath(out)}"
-        )
+        terminal.say(f"Saved the plan. To carry out exactly this:\n  {_apply_command(options, out)}")
     return CHANGES if detailed_exitcode and not planned.is_empty else 0
 
 
@@ -116,6 +118,17 @@ def read_saved(path: str) -> tuple[Plan, bytes]:
     if data is None:
         raise UsageError(f"There is no saved plan.\n  {path}\nMake one with: provisioner plan --out FILE")
     return decode(data, path), data
+
+
+def _apply_command(options: Options, out: str) -> str:
+    """What to type in the same folder to apply a plan that was saved with these options."""
+    words = ["provisioner", "apply"]
+    words += ["--chdir", options.chdir] if options.chdir else []
+    words += ["--env", options.environment] if options.environment else []
+    words += [f"{BY_NAME[name].flag}={value}" for name, value in options.flags.items()]
+    # A name that begins with a dash would be taken for a flag.
+    words.append(f"./{out}" if out.startswith("-") else out)
+    return " ".join(shell_word(word) for word in words)
 
 
 def _save(path: str, document: bytes) -> None:

@@ -16,7 +16,7 @@ def validate(terminal: Terminal, options: Options, *, as_json: bool) -> int:
     """
     manifests = open_project(options).manifests()
     if as_json:
-        terminal.result(json.dumps(_document(manifests.problems, len(manifests.desired)), ensure_ascii=False))
+        terminal.document(json.dumps(_document(manifests.problems, len(manifests.desired))))
         return ManifestError.exit_code if manifests.errors else 0
     if manifests.errors:
         raise ManifestError(problem_text(manifests.problems))
