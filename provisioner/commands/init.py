@@ -119,7 +119,8 @@ def _ignore(path: str) -> str:
     """Add the lines that are missing, at the end."""
     shown = os.path.normpath(path)
     try:
-        with open(path, encoding="utf-8") as file:
+        # Only lines of ASCII are looked for: what encoding the others are in does not matter.
+        with open(path, encoding="utf-8", errors="backslashreplace") as file:
             text = file.read()
     except FileNotFoundError:
         text = ""
