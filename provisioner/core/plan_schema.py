@@ -46,6 +46,11 @@ def plan_schema() -> Schema:
                 **_list(_ref("unsettled")),
                 "description": "Earlier writes whose outcome is not known; apply settles them first.",
             },
+            checksum={
+                **_TEXT,
+                "pattern": "^[0-9a-f]{64}$",
+                "description": "SHA-256 over everything else, keys sorted, without blanks, ASCII only.",
+            },
         ),
         "$defs": {"change": _change(), "field": _field(), "unsettled": _unsettled()},
     }
