@@ -72,7 +72,11 @@ SETTINGS = (
         text="WeData project for manifests that name none",
     ),
     Setting(
-        path=("region",), kind="string", default=None, text="X-TC-Region of every call, such as ap-singapore"
+        path=("region",),
+        kind="string",
+        default=None,
+        pattern="^[0-9A-Za-z-]+$",
+        text="X-TC-Region of every call, such as ap-singapore",
     ),
     Setting(
         path=("endpoint",),

@@ -207,7 +207,7 @@ def test_an_interrupt_is_a_document_too(project: Project, monkeypatch: pytest.Mo
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("provisioner.commands.project.load_documents", interrupted)
+    monkeypatch.setattr("provisioner.commands.project.find_documents", interrupted)
     ran = project.run("plan", "--json")
     assert (ran.code, json.loads(ran.out)["error"]["kind"]) == (130, "InterruptedRunError")
     assert "Stopped." in ran.err
@@ -261,7 +261,7 @@ def test_a_command_to_type_can_be_typed(project: Project, name: str) -> None:
         ).stdout.splitlines()
         assert typed[-1].removeprefix("./") == name
         assert ("--parallelism=3" in typed) == bool(flags)
-    assert project.run(*typed).code == 0
+        assert project.run(*typed).code == 0
 
 
 def test_the_version_is_printed_by_a_start_that_imports_nothing() -> None:
