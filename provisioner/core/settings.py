@@ -117,7 +117,7 @@ SETTINGS = (
         default=10,
         minimum=0,
         maximum=1_000_000,
-        text="refuse a plan that deletes more tasks than this",
+        text="refuse a plan that deletes more tasks than this (destroy is not limited)",
     ),
     Setting(
         path=("guard", "max_delete_percent"),
@@ -125,7 +125,7 @@ SETTINGS = (
         default=30,
         minimum=0,
         maximum=100,
-        text="refuse a plan that deletes a larger share of the tasks than this",
+        text="refuse a plan that deletes a larger share of the tasks than this (destroy is not limited)",
     ),
     Setting(
         path=("settle", "work_seconds"),
