@@ -9,7 +9,7 @@
     ├── StateError                        4   whoever runs the tool
     │   ├── StateLockedError                  another run holds the lock: who, since when
     │   ├── StateDamagedError                 unreadable or from a newer version; never repaired silently
-    │   └── StalePlanError                    the world moved since the plan was made
+    │   └── StalePlanError                    the world or the plan itself changed since it was made
     ├── ApiError                          5   the cloud, the network, the credentials
     │   ├── CredentialsError                  none found, or a file of them is unreadable
     │   ├── ApiRefusedError                   an answer arrived and it was no
@@ -57,7 +57,7 @@ class StateDamagedError(StateError):
 
 
 class StalePlanError(StateError):
-    """Manifests or state are no longer those the plan was made from."""
+    """Manifests or state are no longer those the plan was made from, or the plan was edited."""
 
 
 class ApiError(ProvisionerError):

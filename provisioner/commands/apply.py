@@ -102,7 +102,7 @@ class _Command:
         state = load_state(self._project, self.backend)
         before = self._read_for
         if again or before is None or (state.serial, state.seq) != (before.serial, before.seq):
-            self._desired = desired_tasks(self._terminal, self._project, state)
+            self._desired = desired_tasks(self._terminal, self._project, state, destroy=self._chosen.destroy)
             self._read_for = state
         return state
 

@@ -1,15 +1,12 @@
 """What there is to type: one table of commands and their arguments.
 
-Rule: the parser, the help, the completion scripts and the README's table come from here. A parser
-is built for the one command that was asked for, because start-up is what people feel.
+Rule: the parser, the help, the completion and the README's table come from here, and a flag means
+the same in every command that has it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +15,21 @@ class Argument:
 
     names: tuple[str, ...]
     options: Mapping[str, Any]
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is named with dashes; everything else is known by its place."""
+        return self.names[0].startswith("-")
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a value follows the flag; a switch has none, or ``=true`` or ``=false``."""
+        return self.options.get("action") != "store_true"
+
+    @property
+    def destination(self) -> str:
+        """The name of its value, as argparse derives it."""
+        return str(self.options.get("dest") or self.names[0].lstrip("-").replace("-", "_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,9 @@ def _operand(name: str, **options: Any) -> Argument:  # noqa: ANN401  # argparse
 
 _JSON = _flag("--json", help="print JSON and nothing else on standard output")
 _VERBOSE = _flag("--verbose", help="expand what is summarised")
+_INPUT = _flag("--input", default=True, help="=false: never ask, as nobody is there to answer")
+_LOCK = _flag("--lock", default=True, help="for scripts made for Terraform; the lock cannot be switched off")
+_REFRESH = _flag("--refresh", help="for scripts made for Terraform: only =false, which is how it is")
 _TARGETS = _flag(
     "--target", action="append", default=[], metavar="ADDRESS", help="only this task (repeatable)"
 )
@@ -58,6 +73,7 @@ _APPROVE = _flag("--auto-approve", help="do not ask")
 COMMANDS: tuple[Command, ...] = (
     Command("init", "make a new project here: settings, a first manifest, .gitignore lines", (
         _operand("folder", nargs="?", default=".", metavar="FOLDER", help="where (default: here)"),
+        _INPUT,
     ), opens_project=False),
     Command("validate", "check every manifest: no network, no state", (_JSON,)),
     Command("plan", "show what apply would do", (
@@ -66,14 +82,15 @@ COMMANDS: tuple[Command, ...] = (
         _flag("--detailed-exitcode", help="exit with 2 if there are changes"),
         _TARGETS,
         _flag("--destroy", help="plan to delete every task"),
-        _VERBOSE,
+        _VERBOSE, _INPUT, _LOCK, _REFRESH,
     )),
     Command("apply", "carry out the plan, after asking", (
         _PLAN_FILE,
-        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT,
+        _flag("--destroy", help="delete every task, as destroy does"),
+        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _INPUT, _LOCK, _REFRESH,
     )),
     Command("destroy", "delete every task of this project, after asking", (
-        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT,
+        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _INPUT, _LOCK, _REFRESH,
     )),
     Command("show", "show the state, or a saved plan", (
         _PLAN_FILE,
@@ -81,6 +98,7 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("state list", "list the addresses in the state", (
         _operand("prefix", nargs="?", default="", metavar="PREFIX", help="only those that begin like this"),
+        _JSON,
     )),
     Command("state show", "show one task as it was last applied", (
         _operand("address", metavar="ADDRESS", help="the task"), _JSON,
@@ -123,10 +141,23 @@ GROUPS = {"state": "look into the state, and careful surgery"}
 
 def all_arguments(command: Command) -> tuple[Argument, ...]:
     """A command's own arguments and those that every such command takes."""
-    return (*command.arguments, *(project_arguments() if command.opens_project else ()), *_COMMON)
+    return (*command.arguments, *(project_arguments() if command.opens_project else ()), *COMMON)
 
 
-_COMMON = (_flag("--no-color", help="no colour"),)
+COMMON = (_flag("--no-color", help="no colour"),)
+
+
+def find_flag(name: str) -> Argument | None:
+    """The flag of this name, in whichever command."""
+    return _FLAGS.get(name) or {argument.names[0]: argument for argument in project_arguments()}.get(name)
+
+
+_FLAGS: Mapping[str, Argument] = {
+    argument.names[0]: argument
+    for command in COMMANDS
+    for argument in (*command.arguments, *COMMON)
+    if argument.is_flag
+}
 
 
 def project_arguments() -> tuple[Argument, ...]:
@@ -157,30 +188,6 @@ def project_arguments() -> tuple[Argument, ...]:
     return (*finding, *overriding)
 
 
-def parser_of(command: Command) -> "ArgumentParser":
-    """The parser of one command."""
-    import argparse
-
-    parser = argparse.ArgumentParser(
-        prog=f"provisioner {command.name}",
-        description=command.text[0].upper() + command.text[1:] + ".",
-        allow_abbrev=False,
-        add_help=False,
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=34, width=100),
-    )
-    own = parser.add_argument_group("arguments")
-    for argument in command.arguments:
-        own.add_argument(*argument.names, **argument.options)
-    common = parser.add_argument_group("common flags")
-    if command.opens_project:
-        for argument in project_arguments():
-            common.add_argument(*argument.names, **argument.options)
-    for argument in _COMMON:
-        common.add_argument(*argument.names, **argument.options)
-    common.add_argument("-h", "--help", action="help", help="show this help and end")
-    return parser
-
-
 def help_text(group: str = "") -> str:
     """What ``provisioner --help`` prints."""
     shown = [command for command in COMMANDS if not group or command.name.startswith(f"{group} ")]
@@ -192,5 +199,5 @@ def help_text(group: str = "") -> str:
         "Plan and apply WeData data-integration tasks from YAML manifests in git.\n\n"
         f"Commands:\n{lines}\n\n"
         "The arguments of a command are listed by: provisioner COMMAND --help\n"
-        "Long flags are accepted with one dash or two."
+        "Long flags are accepted with one dash or two, before the command or after it."
     )

@@ -40,11 +40,20 @@ def seconds_of(text: str, flag: str) -> float:
     return seconds
 
 
-def _options(values: Namespace) -> "Options":
+def options_of(values: Namespace) -> "Options":
+    """What finds a project and sets its settings."""
     from provisioner.commands.project import Options, setting_flags
 
     environment = os.environ.get("PROVISIONER_ENV", "") if values.env is None else values.env
     return Options(chdir=values.chdir, environment=environment, flags=setting_flags(vars(values)))
+
+
+def _ensure_no_refresh(values: Namespace) -> None:
+    if values.refresh:
+        raise UsageError(
+            "There is no refresh: a plan compares the manifests with the state, not with WeData.\n"
+            "Leave --refresh out."
+        )
 
 
 def _lock_timeout(values: Namespace) -> float:
@@ -60,15 +69,16 @@ def _init(terminal: Terminal, values: Namespace) -> int:
 def _validate(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.validate import validate
 
-    return validate(terminal, _options(values), as_json=values.json)
+    return validate(terminal, options_of(values), as_json=values.json)
 
 
 def _plan(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.plan import plan
 
+    _ensure_no_refresh(values)
     return plan(
         terminal,
-        _options(values),
+        options_of(values),
         out=values.out,
         as_json=values.json,
         detailed_exitcode=values.detailed_exitcode,
@@ -79,7 +89,12 @@ def _plan(terminal: Terminal, values: Namespace) -> int:
 
 
 def _apply(terminal: Terminal, values: Namespace) -> int:
-    return _carry_out(terminal, values, plan_file=values.plan_file, destroy=False)
+    if values.plan_file is not None and (values.destroy or values.target):
+        raise UsageError(
+            "A saved plan is carried out as it is.\n"
+            "Give --destroy and --target when it is made:\n  provisioner plan --out FILE"
+        )
+    return _carry_out(terminal, values, plan_file=values.plan_file, destroy=values.destroy)
 
 
 def _destroy(terminal: Terminal, values: Namespace) -> int:
@@ -89,6 +104,14 @@ def _destroy(terminal: Terminal, values: Namespace) -> int:
 def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, destroy: bool) -> int:
     from provisioner.commands.apply import ApplyOptions, apply
 
+    _ensure_no_refresh(values)
+    if not values.input and not values.auto_approve and plan_file is None:
+        raise UsageError("--input=false forbids to ask.\nAdd --auto-approve, or give a saved plan.")
+    if not values.lock:
+        raise UsageError(
+            "The lock cannot be switched off: two runs at once could create tasks twice.\n"
+            "Leave --lock=false out. To wait for another run to end, add: --lock-timeout 5m"
+        )
     chosen = ApplyOptions(
         plan_file=plan_file,
         auto_approve=values.auto_approve,
@@ -99,7 +122,7 @@ def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, 
         wait=values.wait,
         lock_timeout_seconds=_lock_timeout(values),
     )
-    return apply(terminal, _options(values), chosen)
+    return apply(terminal, options_of(values), chosen)
 
 
 def _show(terminal: Terminal, values: Namespace) -> int:
@@ -107,7 +130,7 @@ def _show(terminal: Terminal, values: Namespace) -> int:
 
     return show(
         terminal,
-        _options(values),
+        options_of(values),
         plan_file=values.plan_file,
         as_json=values.json,
         verbose=values.verbose,
@@ -117,32 +140,32 @@ def _show(terminal: Terminal, values: Namespace) -> int:
 def _state_list(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.show import state_list
 
-    return state_list(terminal, _options(values), prefix=values.prefix)
+    return state_list(terminal, options_of(values), prefix=values.prefix, as_json=values.json)
 
 
 def _state_show(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.show import state_show
 
-    return state_show(terminal, _options(values), address=values.address, as_json=values.json)
+    return state_show(terminal, options_of(values), address=values.address, as_json=values.json)
 
 
 def _state_mv(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.state import move
 
     timeout = _lock_timeout(values)
-    return move(terminal, _options(values), values.source, values.target, lock_timeout_seconds=timeout)
+    return move(terminal, options_of(values), values.source, values.target, lock_timeout_seconds=timeout)
 
 
 def _state_rm(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.state import forget
 
-    return forget(terminal, _options(values), values.addresses, lock_timeout_seconds=_lock_timeout(values))
+    return forget(terminal, options_of(values), values.addresses, lock_timeout_seconds=_lock_timeout(values))
 
 
 def _state_accept(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.state import accept
 
-    return accept(terminal, _options(values), lock_timeout_seconds=_lock_timeout(values))
+    return accept(terminal, options_of(values), lock_timeout_seconds=_lock_timeout(values))
 
 
 def _resolve(terminal: Terminal, values: Namespace) -> int:
@@ -156,19 +179,19 @@ def _resolve(terminal: Terminal, values: Namespace) -> int:
         wait=values.wait,
         lock_timeout_seconds=_lock_timeout(values),
     )
-    return resolve(terminal, _options(values), chosen)
+    return resolve(terminal, options_of(values), chosen)
 
 
 def _force_unlock(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.state import force_unlock
 
-    return force_unlock(terminal, _options(values))
+    return force_unlock(terminal, options_of(values))
 
 
 def _schema(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.schemas import schema_text
 
-    terminal.result(schema_text(values.what))
+    terminal.document(schema_text(values.what))
     return 0
 
 
@@ -188,9 +211,9 @@ def _version(terminal: Terminal, values: Namespace) -> int:
 
 
 def _completion(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.completion import script
+    from provisioner.commands.completion import SCRIPTS
 
-    terminal.result(script(values.shell))
+    terminal.result(SCRIPTS[values.shell])
     return 0
 
 

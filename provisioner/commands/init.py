@@ -9,6 +9,7 @@ import secrets
 from provisioner.commands.terminal import Terminal
 from provisioner.core.marker import ID_DIGITS
 from provisioner.core.settings import FILE_NAME
+from provisioner.core.text import printable
 from provisioner.errors import UsageError
 
 _SETTINGS = """\
@@ -82,7 +83,7 @@ def init(terminal: Terminal, folder: str) -> int:
         name = error.filename or folder
         raise UsageError(f"The project could not be made.\n  {name}: {error.strerror}") from error
     for line in made:
-        terminal.result(line)
+        terminal.result(printable(line))
     terminal.say("\nThe next commands:\n  provisioner validate\n  provisioner plan\n  provisioner apply")
     return 0
 
@@ -105,7 +106,11 @@ def _new_file(path: str, text: str) -> str:
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
+    except FileExistsError as error:
+        if not os.path.exists(path):
+            raise UsageError(
+                f"The project could not be made.\n  {shown}: is a link to something that is not there"
+            ) from error
         return f"kept     {shown}: it is there already"
     return f"created  {shown}"
 
@@ -114,7 +119,8 @@ def _ignore(path: str) -> str:
     """Add the lines that are missing, at the end."""
     shown = os.path.normpath(path)
     try:
-        with open(path, encoding="utf-8") as file:
+        # Only lines of ASCII are looked for: what encoding the others are in does not matter.
+        with open(path, encoding="utf-8", errors="backslashreplace") as file:
             text = file.read()
     except FileNotFoundError:
         text = ""

@@ -17,8 +17,9 @@ from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode
+from provisioner.core.settings import BY_NAME
 from provisioner.core.state import Remote, State
-from provisioner.core.text import printable
+from provisioner.core.text import printable, shell_word
 from provisioner.errors import ManifestError, StateError, UsageError
 from provisioner.render.plan_text import render_plan
 from provisioner.store.backend import LocalBackend
@@ -46,26 +47,26 @@ def plan(  # one parameter a flag
         StateError: the state cannot be trusted.
         UsageError: the guard refuses what the plan would delete.
     """
-    out = os.path.abspath(out) if out else None
+    path = os.path.abspath(out) if out else ""
     project = open_project(options)
     backend = project.backend()
     state = load_state(project, backend)
-    desired = desired_tasks(terminal, project, state)
+    desired = desired_tasks(terminal, project, state, destroy=destroy)
     if backend.lock.is_held():
         terminal.say("Another run holds the lock: an apply is in progress, so this plan may be out of date.")
     wanted = {} if destroy else desired
     planned = plan_of(project, wanted, state, targets=targets, destroy=destroy)
     ensure_allowed(planned, state, limits_of(project), desired)
     document = encode(planned) if as_json or out else b""
+    if out:
+        # Before anything is shown: a result is the last word, and there is one only.
+        _save(path, document)
     if as_json:
-        terminal.result(document.decode())
+        terminal.document(document.decode())
     else:
         terminal.result(render_plan(planned, colour=terminal.colour, verbose=verbose))
     if out:
-        _save(out, document)
-        terminal.say(
-            f"Saved the plan. To carry out exactly this:\n  provisioner apply {os.path.relpath(out)}"
-        )
+        terminal.say(f"Saved the plan. To carry out exactly this:\n  {_apply_command(options, out)}")
     return CHANGES if detailed_exitcode and not planned.is_empty else 0
 
 
@@ -94,8 +95,10 @@ def _place(remote: Remote) -> str:
     return printable(f"{remote.endpoint} {remote.region}".strip())
 
 
-def desired_tasks(terminal: Terminal, project: Project, state: State) -> Mapping[Address, TaskSpec]:
-    """What the manifests ask for.
+def desired_tasks(
+    terminal: Terminal, project: Project, state: State, *, destroy: bool
+) -> Mapping[Address, TaskSpec]:
+    """What the manifests ask for; their warnings are said unless everything is to go.
 
     Raises:
         ManifestError: a manifest has errors.
@@ -103,7 +106,7 @@ def desired_tasks(terminal: Terminal, project: Project, state: State) -> Mapping
     manifests: Manifests = project.manifests(state)
     if manifests.errors:
         raise ManifestError(problem_text(manifests.problems))
-    for warning in manifests.warnings:
+    for warning in [] if destroy else manifests.warnings:
         terminal.say(str(warning))
     return manifests.desired
 
@@ -140,6 +143,17 @@ def read_saved(path: str) -> tuple[Plan, bytes]:
     if data is None:
         raise UsageError(f"There is no saved plan.\n  {path}\nMake one with: provisioner plan --out FILE")
     return decode(data, path), data
+
+
+def _apply_command(options: Options, out: str) -> str:
+    """What to type in the same folder to apply a plan that was saved with these options."""
+    words = ["provisioner", "apply"]
+    words += ["--chdir", options.chdir] if options.chdir else []
+    words += ["--env", options.environment] if options.environment else []
+    words += [f"{BY_NAME[name].flag}={value}" for name, value in options.flags.items()]
+    # A name that begins with a dash would be taken for a flag.
+    words.append(f"./{out}" if out.startswith("-") else out)
+    return " ".join(shell_word(word) for word in words)
 
 
 def _save(path: str, document: bytes) -> None:

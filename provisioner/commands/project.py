@@ -13,18 +13,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from provisioner import __version__
-from provisioner.core.address import Address, JSONObject, Source
+from provisioner.commands.settings_file import enter_root, located, read_settings
+from provisioner.core.address import Address, Source
 from provisioner.core.manifest import Defaults, Parsed, TaskSpec, collect, parse
 from provisioner.core.plan import Origin
 from provisioner.core.problem import Problem, Severity
 from provisioner.core.schema import manifest_schema
-from provisioner.core.settings import BY_NAME, EMBEDDED, FILE_NAME, Settings, resolve, settings_schema
+from provisioner.core.settings import BY_NAME, EMBEDDED, Settings
 from provisioner.core.state import Remote, State
-from provisioner.core.validation import Checker, Fault, nearest
+from provisioner.core.validation import Checker, nearest
 from provisioner.errors import ManifestError, UsageError
 from provisioner.store.backend import LocalBackend
 from provisioner.store.cache import Head, ManifestCache, load_cache
-from provisioner.store.documents import LoadedFile, find_documents, load_documents, locate
+from provisioner.store.documents import LoadedFile, find_documents, load_documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,24 +129,21 @@ def open_project(options: Options) -> Project:
         UsageError: there is no project here, or a flag or variable is unusable.
         ManifestError: provisioner.yaml has problems; all of them are in the text.
     """
-    root = _find_root(options.chdir)
-    os.chdir(root)
-    loaded = load_documents(FILE_NAME)
-    problems = list(loaded.problems)
-    document: JSONObject = {}
-    if not problems:
-        if len(loaded.documents) > 1:
-            problems.append(Problem(loaded.documents[1].source, f"{FILE_NAME} holds one document, not more"))
-        value = loaded.documents[0].value
-        problems += _located(
-            FILE_NAME, loaded.documents[0].index, Checker(settings_schema()).check(value), Severity.ERROR
-        )
-        document = value if isinstance(value, Mapping) else {}
-    if problems:
-        raise ManifestError(problem_text(problems))
-    return Project(
-        resolve(document, environment=options.environment, variables=os.environ, flags=options.flags)
-    )
+    opened = check_project(options)
+    if isinstance(opened, Project):
+        return opened
+    raise ManifestError(problem_text(opened))
+
+
+def check_project(options: Options) -> Project | tuple[Problem, ...]:
+    """Like ``open_project``, but the problems of provisioner.yaml are returned.
+
+    Raises:
+        UsageError: there is no project here, or a flag or variable is unusable.
+    """
+    enter_root(options.chdir)
+    settings = read_settings(options.environment, options.flags)
+    return Project(settings) if isinstance(settings, Settings) else settings
 
 
 def load_manifests(
@@ -157,6 +155,8 @@ def load_manifests(
     read but not parsed: its specs come from the state.
     """
     files, problems = find_documents(path)
+    if not files and not problems:
+        problems.append(_no_manifests(path))
     checker = Checker(manifest_schema())
     specs: list[TaskSpec] = []
     for name in files:
@@ -261,35 +261,17 @@ def setting_flags(values: Mapping[str, object]) -> dict[str, str | float | None]
     return {name: values[name] for name in BY_NAME if values.get(name) is not None}  # type: ignore[misc]  # argparse gives text or None
 
 
-def _find_root(chdir: str) -> str:
-    """The folder given, or the nearest one upwards with a provisioner.yaml."""
-    start = os.path.abspath(chdir or os.curdir)
-    folder = start
-    while True:
-        if os.path.lexists(os.path.join(folder, FILE_NAME)):
-            return folder
-        parent = os.path.dirname(folder)
-        if chdir or parent == folder:
-            raise UsageError(
-                f"There is no project here: {FILE_NAME} was not found.\n  looked in {start}"
-                + ("" if chdir else " and in every folder above it")
-                + "\nMake one with:\n  provisioner init"
-            )
-        folder = parent
-
-
 def _problems(loaded: LoadedFile, index: int, parsed: Parsed) -> list[Problem]:
     return [
-        *_located(loaded.path, index, parsed.faults, Severity.ERROR),
-        *_located(loaded.path, index, parsed.warnings, Severity.WARNING),
+        *located(loaded.path, index, parsed.faults),
+        *located(loaded.path, index, parsed.warnings, Severity.WARNING),
     ]
 
 
-def _located(path: str, index: int, faults: Iterable[Fault], severity: Severity) -> list[Problem]:
-    return [
-        Problem(locate(path, index, fault.path, key=fault.at_key), fault.message, severity)
-        for fault in faults
-    ]
+def _no_manifests(path: str) -> Problem:
+    """Not an error: a project whose last task is to be deleted has none."""
+    shown = f"{path.rstrip('/')}/"
+    return Problem(Source(shown), f"no manifests were found below {shown}", Severity.WARNING)
 
 
 def _clash(first: TaskSpec, again: TaskSpec) -> Problem:

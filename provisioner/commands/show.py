@@ -8,7 +8,7 @@ from provisioner.commands.project import Options, open_project
 from provisioner.commands.state import known
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address, JSONValue
-from provisioner.core.plan_document import shown_body, to_document
+from provisioner.core.plan_document import encode, shown_body
 from provisioner.core.state import State, TaskRecord
 from provisioner.render.plan_text import render_plan
 from provisioner.render.state_text import render_record, render_state, render_state_list
@@ -19,7 +19,7 @@ def show(terminal: Terminal, options: Options, *, plan_file: str | None, as_json
     if plan_file is not None:
         plan, _ = read_saved(os.path.abspath(plan_file))
         if as_json:
-            terminal.result(_json(to_document(plan)))
+            terminal.document(encode(plan).decode())
         else:
             terminal.result(render_plan(plan, colour=terminal.colour, verbose=verbose))
         return 0
@@ -27,15 +27,21 @@ def show(terminal: Terminal, options: Options, *, plan_file: str | None, as_json
     state = backend.load()
     if backend.lock.is_held():
         terminal.say("Another run holds the lock: an apply is in progress.")
-    terminal.result(_json(_state_document(state)) if as_json else render_state(state, colour=terminal.colour))
+    if as_json:
+        terminal.document(_json(_state_document(state)))
+    else:
+        terminal.result(render_state(state, colour=terminal.colour))
     return 0
 
 
-def state_list(terminal: Terminal, options: Options, *, prefix: str) -> int:
+def state_list(terminal: Terminal, options: Options, *, prefix: str, as_json: bool) -> int:
     """The addresses in the state, one a line."""
     state = open_project(options).backend().load()
     tasks = {address: record for address, record in state.tasks.items() if address.startswith(prefix)}
-    if tasks:
+    if as_json:
+        listed = [{"address": address, "task_id": tasks[address].task_id} for address in sorted(tasks)]
+        terminal.document(_json({"format_version": "1.0", "tasks": listed}))
+    elif tasks:
         terminal.result(render_state_list(tasks))
     return 0
 
@@ -45,7 +51,7 @@ def state_show(terminal: Terminal, options: Options, *, address: str, as_json: b
     state = open_project(options).backend().load()
     record = known(state, address)
     if as_json:
-        terminal.result(_json(_record_document(Address(address), record)))
+        terminal.document(_json(_record_document(Address(address), record)))
     else:
         terminal.result(render_record(Address(address), record, colour=terminal.colour))
     return 0

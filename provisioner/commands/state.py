@@ -3,18 +3,19 @@
 Rule: each writes one new snapshot or nothing, calls nothing remote, and says what it did.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from provisioner.commands.lock import locked
-from provisioner.commands.project import Options, open_project
+from provisioner.commands.project import Options, Project, open_project
 from provisioner.commands.terminal import Terminal
-from provisioner.core.address import ADDRESS_PATTERN, Address
+from provisioner.core.address import Address
 from provisioner.core.state import State, TaskRecord, with_task, without_task
-from provisioner.core.text import printable
-from provisioner.core.validation import nearest
-from provisioner.errors import StateLockedError, UsageError
+from provisioner.core.text import printable, shell_word
+from provisioner.core.validation import address_complaint, nearest
+from provisioner.errors import StateDamagedError, StateLockedError, UsageError
+from provisioner.render.words import counted
+from provisioner.store.backend import LocalBackend
 
 
 def move(
@@ -30,18 +31,21 @@ def move(
     with locked(terminal, backend, lock_timeout_seconds):
         state = backend.load()
         record = known(state, source)
-        if not re.fullmatch(ADDRESS_PATTERN, target) or target.endswith("\n"):
-            raise UsageError(f"{target!r} is not an address: use letters, digits, '_', '-' and '.'.")
+        if target == source:
+            raise UsageError(f'"{source}" is the same address twice.\nThere is nothing to move.')
+        if complaint := address_complaint(target):
+            raise UsageError(f"That is not an address.\n  TO {complaint}")
         if target in state.tasks or target in state.open:
             raise UsageError(
-                f'The address "{target}" is taken.\nForget it first: provisioner state rm {target}'
+                f'The address "{target}" is taken.\n'
+                f"To forget the task that has it:\n  provisioner state rm {shell_word(target)}"
             )
         _ensure_settled(state, source)
         named = record.marked_as or source
         moved = replace(record, marked_as="" if named == target or not use_marker else named)
         changed = with_task(without_task(state, Address(source)), Address(target), moved)
         backend.replace(changed)
-    terminal.result(f"Moved {source} to {target} [id={printable(record.task_id)}].")
+    terminal.result(printable(f"Moved {source} to {target} [id={record.task_id}]."))
     terminal.say(f"Write name: {target} in its manifest, or the next plan deletes one and creates the other.")
     if moved.marked_as:
         terminal.say("The next apply brings the ownership marker in its Description up to date.")
@@ -66,7 +70,7 @@ def forget(
         tasks = {address: kept for address, kept in state.tasks.items() if address not in records}
         backend.replace(replace(state, tasks=tasks))
     for address, record in records.items():
-        terminal.result(f"Forgot {address} [id={printable(record.task_id)}]. The task itself still exists.")
+        terminal.result(printable(f"Forgot {address} [id={record.task_id}]. The task itself still exists."))
     terminal.say(
         "While its manifest is there, the next apply finds the task by its marker and adopts it again."
     )
@@ -82,13 +86,26 @@ def accept(terminal: Terminal, options: Options, *, lock_timeout_seconds: float)
     project = open_project(options)
     backend = project.backend()
     with locked(terminal, backend, lock_timeout_seconds):
-        state = backend.load(accept_edits=True)
-        if not state.lineage:
-            terminal.result("There is no state file.")
+        if (said := _nothing_to_accept(project, backend)) is not None:
+            terminal.result(said)
             return 0
+        state = backend.load(accept_edits=True)
         backend.replace(replace(state, remote=project.remote))
-    terminal.result(f"Accepted the state file: {len(state.tasks)} tasks.")
+    terminal.result(f"Accepted the state file: {counted(len(state.tasks), 'task')}.")
     return 0
+
+
+def _nothing_to_accept(project: Project, backend: LocalBackend) -> str | None:
+    """Why there is nothing to do; None if the file is edited, or is that of another service."""
+    try:
+        state = backend.load()
+    except StateDamagedError:
+        return None
+    if not state.lineage:
+        return "There is no state file."
+    if state.remote != project.remote:
+        return None
+    return "The state file was not edited. Nothing to do."
 
 
 def force_unlock(terminal: Terminal, options: Options) -> int:

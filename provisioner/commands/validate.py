@@ -2,10 +2,11 @@
 
 import json
 
-from provisioner.commands.project import Options, open_project, problem_text
+from provisioner.commands.project import Manifests, Options, Project, check_project, problem_text
 from provisioner.commands.terminal import Terminal
 from provisioner.core.problem import Problem
 from provisioner.errors import ManifestError
+from provisioner.render.words import counted
 
 
 def validate(terminal: Terminal, options: Options, *, as_json: bool) -> int:
@@ -14,15 +15,16 @@ def validate(terminal: Terminal, options: Options, *, as_json: bool) -> int:
     Raises:
         ManifestError: there are errors.
     """
-    manifests = open_project(options).manifests()
+    project = check_project(options)
+    manifests = project.manifests() if isinstance(project, Project) else Manifests({}, project, 0)
     if as_json:
-        terminal.result(json.dumps(_document(manifests.problems, len(manifests.desired)), ensure_ascii=False))
+        terminal.document(json.dumps(_document(manifests.problems, len(manifests.desired))))
         return ManifestError.exit_code if manifests.errors else 0
     if manifests.errors:
         raise ManifestError(problem_text(manifests.problems))
     for warning in manifests.warnings:
         terminal.say(str(warning))
-    tasks, files = _count(len(manifests.desired), "task"), _count(manifests.files, "file")
+    tasks, files = counted(len(manifests.desired), "task"), counted(manifests.files, "file")
     terminal.result(f"Success! {tasks} in {files}.")
     return 0
 
@@ -46,7 +48,3 @@ def _document(problems: tuple[Problem, ...], tasks: int) -> dict[str, object]:
             for problem in problems
         ],
     }
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

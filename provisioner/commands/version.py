@@ -9,6 +9,9 @@ from provisioner.commands.terminal import Terminal
 
 def version(terminal: Terminal, *, as_json: bool) -> int:
     """The version, and with ``--json`` what it runs on."""
-    document = {"version": __version__, "python": platform.python_version(), "platform": platform.system()}
-    terminal.result(json.dumps(document) if as_json else f"provisioner {__version__}")
+    if as_json:
+        machine = {"python": platform.python_version(), "platform": platform.system()}
+        terminal.document(json.dumps({"version": __version__, **machine}))
+    else:
+        terminal.result(f"provisioner {__version__}")
     return 0

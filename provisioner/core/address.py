@@ -19,6 +19,9 @@ Address = NewType("Address", str)
 TaskId = NewType("TaskId", str)
 """Given by the service, opaque, never empty."""
 
+MAX_ADDRESS = 128
+"""Characters in an address."""
+
 ADDRESS_PATTERN = "^[0-9A-Za-z_][0-9A-Za-z_.-]{0,127}$"
 """One to 128 ASCII letters, digits, ``_``, ``.`` or ``-``; not starting with ``.`` or ``-``.
 

@@ -2,9 +2,11 @@
 
 Rule: the document is an interface with a version and a published schema (``schemas/plan.schema.json``).
 It is a superset of ``resource_changes`` in Terraform's JSON plans, so that policy tools written for
-those read it. A value that must not be shown is replaced here, once, for every reader.
+those read it. A value that must not be shown is replaced here, once, for every reader. The document
+carries a checksum of its content: what was approved is what somebody saw, or it is refused.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
@@ -14,7 +16,7 @@ from provisioner.core.diff import FieldChange, ItemKey, names_a_secret, path_lab
 from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettled
 from provisioner.core.state import WriteKind
 from provisioner.core.text import printable, printable_lines
-from provisioner.errors import UsageError
+from provisioner.errors import StalePlanError, UsageError
 
 FORMAT_VERSION = "1.0"
 TYPE = "wedata_integration_task"
@@ -38,7 +40,7 @@ _ACTIONS = {words: action for action, words in _TERRAFORM_ACTIONS.items()}
 def to_document(plan: Plan) -> dict[str, Any]:
     """The plan as JSON data, keys in a fixed order."""
     origin, counts = plan.origin, plan.counts
-    return {
+    document: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "tool_version": origin.tool_version,
         "stack": origin.stack,
@@ -62,6 +64,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         ],
         "protection": [{"address": a, "prevent_destroy": is_on} for a, is_on in plan.protection],
     }
+    return {**document, "checksum": _checksum(document)}
 
 
 def encode(plan: Plan) -> bytes:
@@ -85,10 +88,12 @@ def decode(data: bytes, name: str) -> Plan:
 
     Raises:
         UsageError: not a plan document of a version this program reads.
+        StalePlanError: its content is not what was saved.
     """
     try:
         document = json.loads(data)
-        version = document["format_version"]
+        version, checksum = document["format_version"], document.pop("checksum", None)
+        is_as_saved = checksum == _checksum(document)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"This is not a saved plan.\n  {name}\nMake one with: provisioner plan --out FILE"
@@ -97,6 +102,11 @@ def decode(data: bytes, name: str) -> Plan:
         raise UsageError(
             "The saved plan is of another format.\n"
             f"  {name}: format {version!r}; this version reads {FORMAT_VERSION}."
+        )
+    if not is_as_saved:
+        raise StalePlanError(
+            f"The saved plan was edited.\n  {name}: its checksum does not match.\n"
+            "What it shows may not be what it would do. Make it again:\n  provisioner plan --out FILE"
         )
     try:
         return _plan(document)
@@ -114,7 +124,7 @@ def _without_places(document: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(changes, list):
         return document
     stripped = [{**c, "source": None} if isinstance(c, dict) else c for c in changes]
-    return {**document, "resource_changes": stripped}
+    return {**document, "resource_changes": stripped, "checksum": None}
 
 
 def shown_body(body: JSONObject | None) -> JSONObject | None:
@@ -131,6 +141,12 @@ def _masked(value: JSONValue) -> JSONValue:
             for key, item in value.items()
         }
     return [_masked(item) for item in value] if isinstance(value, list) else value
+
+
+def _checksum(document: Mapping[str, Any]) -> str:
+    """SHA-256, hexadecimal, over a document without its checksum, however it is laid out."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -51,6 +51,11 @@ def plan_schema() -> Schema:
                 **_list(_object(address=_TEXT, prevent_destroy={"type": "boolean"})),
                 "description": "Where prevent_destroy changes in the state; nothing is sent for that.",
             },
+            checksum={
+                **_TEXT,
+                "pattern": "^[0-9a-f]{64}$",
+                "description": "SHA-256 over everything else, keys sorted, without blanks, ASCII only.",
+            },
         ),
         "$defs": {"change": _change(), "field": _field(), "unsettled": _unsettled()},
     }

@@ -72,7 +72,11 @@ SETTINGS = (
         text="WeData project for manifests that name none",
     ),
     Setting(
-        path=("region",), kind="string", default=None, text="X-TC-Region of every call, such as ap-singapore"
+        path=("region",),
+        kind="string",
+        default=None,
+        pattern="^[0-9A-Za-z-]+$",
+        text="X-TC-Region of every call, such as ap-singapore",
     ),
     Setting(
         path=("endpoint",),
@@ -120,7 +124,7 @@ SETTINGS = (
         default=10,
         minimum=0,
         maximum=1_000_000,
-        text="refuse a plan that deletes more tasks than this",
+        text="refuse a plan that deletes more tasks than this (destroy is not limited)",
     ),
     Setting(
         path=("guard", "max_delete_percent"),
@@ -128,7 +132,7 @@ SETTINGS = (
         default=30,
         minimum=0,
         maximum=100,
-        text="refuse a plan that deletes a larger share of the tasks than this",
+        text="refuse a plan that deletes a larger share of the tasks than this (destroy is not limited)",
     ),
     Setting(
         path=("settle", "work_seconds"),

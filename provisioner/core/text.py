@@ -6,6 +6,7 @@ becomes a visible escape such as ``\x1b`` or ``\u202e``. All other text stays as
 """
 
 import re
+import shlex
 
 # Control characters (C0, DEL, C1), line and paragraph separators, lone surrogates, and the format
 # characters (Unicode category Cf: bidirectional marks, zero-width characters, tags, the BOM).
@@ -25,6 +26,11 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """Like ``printable``, line by line: the newlines are ours."""
     return "\n".join(printable(line) for line in text.split("\n")) if _UNSAFE.search(text) else text
+
+
+def shell_word(text: str) -> str:
+    """A name as one word of a command that a person may copy, on one line."""
+    return printable(shlex.quote(text))
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from provisioner.core.address import ADDRESS_PATTERN, JSONValue
+from provisioner.core.address import ADDRESS_PATTERN, MAX_ADDRESS, JSONValue
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -21,10 +21,7 @@ Violation: TypeAlias = Any
 """A ``jsonschema.ValidationError``: not named, so that importing this module does not import it."""
 
 _SHOWN_CHARACTERS = 60
-_PATTERNS = {
-    ADDRESS_PATTERN: "{value} has a character that is not allowed: use 1 to 128 ASCII letters, digits, "
-    '"_", "-" and ".", beginning with a letter, a digit or "_"',
-}
+_ADDRESS = re.compile(ADDRESS_PATTERN)
 _TYPE_WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -100,9 +97,25 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def shown(value: JSONValue) -> str:
-    """A value as JSON, cut to a length that fits a message."""
+    """A value as JSON, cut to a length that fits a message; a text keeps both its quotes."""
+    if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS:
+        return json.dumps(f"{value[:_SHOWN_CHARACTERS]}…", ensure_ascii=False)
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+
+
+def address_complaint(text: str) -> str:
+    """Why a text is no address, to be said after what it is; empty if it is one."""
+    if _ADDRESS.fullmatch(text):
+        return ""
+    if not text:
+        return "must not be empty"
+    if len(text) > MAX_ADDRESS:
+        return f"has {len(text)} characters, and may have at most {MAX_ADDRESS}: {shown(text)}"
+    return (
+        f"{shown(text)} has a character that is not allowed: use 1 to {MAX_ADDRESS} ASCII letters, digits, "
+        '"_", "-" and ".", beginning with a letter, a digit or "_"'
+    )
 
 
 def path_text(path: Path) -> str:
@@ -159,8 +172,9 @@ def _complaint(error: Violation) -> str:
         case "enum":
             return f"cannot be {shown(value)}{nearest(str(value), [str(item) for item in expected])}"
         case keyword:
-            otherwise = _COMPLAINTS.get(keyword, "is not what the schema allows here")
-            complaint = _PATTERNS.get(expected, otherwise) if keyword == "pattern" else otherwise
+            if expected == ADDRESS_PATTERN:
+                return address_complaint(str(value))
+            complaint = _COMPLAINTS.get(keyword, "is not what the schema allows here")
             if "propertyNames" in error.absolute_schema_path:
                 complaint = f"has a name that is not allowed: {complaint}" if value else "has an empty name"
             return complaint.format(value=shown(value), expected=expected)

@@ -1,7 +1,8 @@
 """A whole TaskInfo body as a block: what is created, what is recorded.
 
-Rule: fields stand in the order of the field table, plain values before blocks, so that every task
-reads the same way. Long lists of columns are cut and counted unless everything was asked for.
+Rule: fields stand in the order of the field table, plain values before blocks, readers before
+writers, so that every task reads the same way. Long lists of columns are cut and counted unless
+everything was asked for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,9 +99,14 @@ def _field_lines(
         yield from block_lines(pen, symbol, label(name), value, rule, depth)
         return
     keys = keys_of(value, rule) if rule is not None else None
-    for index, item in enumerate(value):
+    for index, item in sorted(enumerate(value), key=lambda numbered: is_later(numbered[1])):
         part = str(index) if keys is None else ItemKey(" → ".join(keys[index]))
         yield from block_lines(pen, symbol, item_label(name, part), item, rule, depth)
+
+
+def is_later(item: JSONObject) -> bool:
+    """Whether an item stands behind the nodes that read; everything else keeps its order."""
+    return item.get("NodeType") != "INPUT"
 
 
 def _rows(

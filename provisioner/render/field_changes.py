@@ -5,8 +5,9 @@ differs is left out; what stays is counted at every level. A secret is replaced 
 compared or cut.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from provisioner.core.address import JSONObject, JSONValue
@@ -15,7 +16,7 @@ from provisioner.core.diff import ORDER, FieldChange, ItemKey
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.plan_document import HIDDEN
 from provisioner.core.text import printable
-from provisioner.render.body import Pairs, block_lines, is_leaf, is_plain, item_value, items_word
+from provisioner.render.body import Pairs, block_lines, is_later, is_leaf, is_plain, item_value, items_word
 from provisioner.render.text_changes import is_long, text_lines
 from provisioner.render.words import (
     KNOWN_AFTER_APPLY,
@@ -97,12 +98,60 @@ def _entries(fields: Sequence[FieldChange], level: Level) -> Iterator[_Entry]:
     for (_, name), group in groupby(fields, key=lambda field: _part(field, level.at)):
         members = tuple(group)
         rule = rules.get(name)
-        is_list = rule is not None and rule.kind is Kind.OBJECTS
-        if is_list and all(len(field.path) > level.at + 1 for field in members):
-            for (_, item), inner in groupby(members, key=lambda field: _part(field, level.at + 1)):
-                yield _Entry(name=name, item=item, rule=rule, fields=tuple(inner), at=level.at + 2)
+        if (
+            rule is not None
+            and rule.kind is Kind.OBJECTS
+            and all(len(field.path) > level.at + 1 for field in members)
+        ):
+            yield from _item_entries(name, rule, members, level)
         else:
             yield _Entry(name=name, item=None, rule=rule, fields=members, at=level.at + 1)
+
+
+def _item_entries(name: str, rule: FieldRule, fields: Sequence[FieldChange], level: Level) -> list[_Entry]:
+    """The items of one list that differ, readers before writers."""
+    at = level.at + 2
+    entries = [
+        _Entry(name=name, item=item, rule=rule, fields=tuple(inner), at=at)
+        for (_, item), inner in groupby(fields, key=lambda field: _part(field, at - 1))
+    ]
+    if not is_leaf(rule) and len(rule.key) == 1:
+        entries = _renamed(entries, rule.key[0])
+    return sorted(
+        entries, key=lambda entry: is_later(_inside(level.before, entry) or _inside(level.after, entry))
+    )
+
+
+def _renamed(entries: Sequence[_Entry], key: str) -> list[_Entry]:
+    """The entries, with an item that goes and one that comes with the same content as one change of name."""
+    gone = {_content(entry, key, 0): entry for entry in entries}
+    come = {_content(entry, key, 1): entry for entry in entries}
+    names = {gone[content].item: come[content].item for content in gone.keys() & come.keys() - {None}}
+    return [
+        _with_new_name(entry, key, names[entry.item]) if entry.item in names else entry
+        for entry in entries
+        if entry.item not in names.values()
+    ]
+
+
+def _content(entry: _Entry, key: str, side: int) -> str | None:
+    """What an item that only was (side 0), or only will be (side 1), says beside its name.
+
+    None for any other entry, and for an item with a secret: two secrets cannot be told apart.
+    """
+    if entry.leaf is None or not isinstance(entry.item, ItemKey):
+        return None
+    sides = shown_sides(entry.leaf)
+    value = sides[side]
+    if sides[1 - side] is not None or not isinstance(value, Mapping):
+        return None
+    content = json.dumps({name: inner for name, inner in value.items() if name != key}, sort_keys=True)
+    return None if HIDDEN in content else content
+
+
+def _with_new_name(entry: _Entry, key: str, name: str | None) -> _Entry:
+    change = FieldChange(path=(*entry.fields[0].path, key), before=entry.item, after=name)
+    return replace(entry, fields=(change,))
 
 
 def _part(field: FieldChange, at: int) -> tuple[bool, str]:

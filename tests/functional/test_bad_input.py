@@ -1,5 +1,6 @@
 """Bad input: one clear error, the right exit code, no traceback, nothing changed on disk."""
 
+import json
 import os
 import resource
 import subprocess
@@ -118,7 +119,22 @@ SETTINGS = {
         'provisioner.yaml:2:1: unknown field "endpont" (did you mean "endpoint"?)',
     ),
     "wrong type": ("parallelism: many\n", 3, "provisioner.yaml:2:14: parallelism must be a whole number"),
-    "http beyond loopback": ("endpoint: http://example.com\nregion: r\n", 1, "http"),
+    "http beyond loopback": (
+        "endpoint: http://example.com\nregion: r\n",
+        3,
+        "provisioner.yaml:2:11: The endpoint cannot be used. 'http://example.com': plain HTTP is allowed",
+    ),
+    "no endpoint": (
+        "endpoint: ftp://x\n",
+        3,
+        "provisioner.yaml:2:11: The endpoint cannot be used. 'ftp://x': ",
+    ),
+    "another environment's endpoint": (
+        "environments: {prod: {endpoint: a/b}, empty: {}}\n",
+        3,
+        "provisioner.yaml:2:33: The endpoint cannot be used. 'a/b': it holds a path.",
+    ),
+    "no region's name": ("region: a b\n", 3, 'provisioner.yaml:2:9: region "a b" is not of the form'),
     "no region": ("endpoint: wedata.intl.tencentcloudapi.com\n", 1, "region"),
 }
 
@@ -132,6 +148,38 @@ def test_bad_settings_are_named(project: Project, name: str, monkeypatch: pytest
     project.write("provisioner.yaml", "stack: 0011223344556677\n" + text + "project_id: '1'\n")
     ran = project.run("apply", "-auto-approve")
     assert (ran.code, expected in ran.err) == (code, True), ran.err
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "show"])
+@pytest.mark.parametrize("name", [name for name, (_, code, _) in SETTINGS.items() if code == 3])
+def test_bad_settings_are_found_before_an_apply(project: Project, name: str, command: str) -> None:
+    """By every command that reads them, also as JSON."""
+    text, code, expected = SETTINGS[name]
+    project.write("provisioner.yaml", "stack: 0011223344556677\n" + text + "project_id: '1'\n")
+    ran = project.run(command)
+    assert (ran.code, expected in ran.err) == (code, True), ran.err
+    document = json.loads(project.run(command, "--json").out)
+    if command == "validate":
+        (problem,) = document["diagnostics"]
+        said = "{file}:{line}:{column}: {summary}".format(**problem)
+        assert (document["valid"], expected in said) == (False, True), said
+
+
+@pytest.mark.parametrize("command", ["validate", "plan"])
+@pytest.mark.parametrize(
+    ("flag", "variable", "value"),
+    [("--endpoint", "PROVISIONER_ENDPOINT", "ftp://x"), ("--region", "PROVISIONER_REGION", "a b")],
+    ids=["endpoint", "region"],
+)
+def test_a_bad_flag_or_variable_is_wrong_usage(
+    project: Project, monkeypatch: pytest.MonkeyPatch, command: str, flag: str, variable: str, value: str
+) -> None:
+    """Nobody need look for it in a file."""
+    ran = project.run(command, flag, value)
+    assert (ran.code, value in ran.err, "provisioner.yaml:" in ran.err) == (1, True, False)
+    monkeypatch.setenv(variable, value)
+    ran = project.run(command)
+    assert (ran.code, value in ran.err, "provisioner.yaml:" in ran.err) == (1, True, False)
 
 
 def test_no_credentials_names_each_place_looked_at(project: Project) -> None:

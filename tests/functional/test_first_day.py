@@ -90,6 +90,17 @@ def test_a_saved_plan_is_applied_or_refused_as_stale(project: Project) -> None:
     assert project.run("apply", "tfplan").code == 4
 
 
+def test_an_edited_plan_is_neither_shown_nor_applied(project: Project) -> None:
+    """Who approves a plan must see what was planned."""
+    assert project.run("plan", "-out=tfplan").code == 0
+    path = project.root / "tfplan"
+    path.write_text(path.read_text().replace('"Database": "shop"', '"Database": "bank"', 1))
+    for command in (["show", "tfplan"], ["show", "-json", "tfplan"], ["apply", "tfplan"]):
+        ran = project.run(*command)
+        assert (ran.code, "The saved plan was edited" in ran.err) == (4, True)
+    assert not (project.root / "provisioner.state.json").exists()
+
+
 def test_a_moved_address_keeps_its_task(project: Project) -> None:
     """``state mv`` and the same name in the manifest: the marker follows, so even a lost state finds it."""
     project.run("apply", "-auto-approve")

@@ -83,7 +83,10 @@ def test_a_forgotten_task_goes_on_existing_and_is_adopted_again(applied: Project
     [
         (["state", "rm", "second", "nobody"], 'There is no task "nobody"'),
         (["state", "mv", "second", "orders-to-lake"], "is taken"),
-        (["state", "mv", "second", "a b"], "is not an address"),
+        (["state", "mv", "second", "a b"], 'That is not an address.\n  TO "a b" has a character'),
+        (["state", "mv", "second", ""], "TO must not be empty"),
+        (["state", "mv", "second", "x" * 129], "TO has 129 characters, and may have at most 128"),
+        (["state", "mv", "second", "second"], '"second" is the same address twice'),
         (["state", "mv", "nobody", "x"], 'There is no task "nobody"'),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -102,6 +105,33 @@ def test_accepting_without_a_state_file_is_nothing_to_do(project: Project) -> No
     """And makes none."""
     assert project.run("state", "accept").out == "There is no state file.\n"
     assert not (project.root / "provisioner.state.json").exists()
+
+
+def test_accepting_what_was_not_edited_is_nothing_to_do(applied: Project) -> None:
+    """The state stays as it is, serial and all; an edit that is accepted is a new version of it."""
+    path = applied.root / "provisioner.state.json"
+    before = path.read_bytes()
+    assert applied.run("state", "accept").out == "The state file was not edited. Nothing to do.\n"
+    assert path.read_bytes() == before
+    assert applied.run("state", "rm", "second").code == 0
+    path.write_bytes(path.read_bytes().replace(b'"protected": false', b'"protected": true'))
+    serial = json.loads(path.read_bytes())["serial"]
+    assert applied.run("state", "accept").out == "Accepted the state file: 1 task.\n"
+    assert json.loads(path.read_bytes())["serial"] == serial + 1
+    assert applied.run("show").code == 0
+
+
+def test_no_manifests_is_worth_a_warning(applied: Project) -> None:
+    """A wrong folder must not look like success, nor like a wish to delete everything without a word."""
+    for path in (applied.root / "manifests").iterdir():
+        path.unlink()
+    warning = "manifests/: warning: no manifests were found below manifests/\n"
+    for command in ("validate", "plan"):
+        ran = applied.run(command)
+        assert (ran.code, ran.err) == (0, warning)
+    document = json.loads(applied.run("validate", "--json").out)
+    assert (document["valid"], document["warning_count"], document["tasks"]) == (True, 1, 0)
+    assert applied.run("plan", "--destroy").err == ""
 
 
 def test_validate_says_it_for_programs(project: Project) -> None:
@@ -147,6 +177,33 @@ def test_a_plan_that_cannot_be_saved_is_an_error(project: Project, tmp_path: Pat
         ran = project.run("plan", f"-out={name}")
         assert ran.code == 1
         assert "could not be saved" in ran.err
+
+
+def test_init_does_not_take_a_dangling_link_for_a_file(project: Project) -> None:
+    """Neither kept nor written through."""
+    path = project.root / "provisioner.yaml"
+    path.unlink()
+    path.symlink_to("nowhere.yaml")
+    ran = project.run("init")
+    assert (ran.code, "provisioner.yaml: is a link to something that is not there" in ran.err) == (1, True)
+    assert not (project.root / "nowhere.yaml").exists()
+
+
+def test_init_reads_what_is_ignored_in_any_encoding(project: Project) -> None:
+    """The lines that are there stay as they are."""
+    path = project.root / ".gitignore"
+    path.write_bytes(b"caf\xe9")
+    assert project.run("init").code == 0
+    assert path.read_bytes().startswith(b"caf\xe9\n.provisioner/\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("nope", "there is no such folder"), ("provisioner.yaml", "is not a folder")]
+)
+def test_a_folder_that_is_none_is_named(project: Project, name: str, why: str) -> None:
+    """Not "there is no project here"."""
+    ran = project.run("plan", f"--chdir={name}")
+    assert (ran.code, f"{name}: {why}" in ran.err) == (1, True)
 
 
 def test_init_where_it_cannot_be(project: Project) -> None:

@@ -1,5 +1,6 @@
 """The plan as a document: complete, stable, without secrets, read back with care."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -14,10 +15,17 @@ from provisioner.core.plan import Plan
 from provisioner.core.plan_document import HIDDEN, decides_the_same, decode, encode, shown_body, to_document
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.state import WriteKind
-from provisioner.errors import UsageError
+from provisioner.errors import StalePlanError, UsageError
 
 SECRET = "hunter2-correct-horse"
 VALIDATOR = jsonschema.Draft202012Validator(plan_schema())
+
+
+def _sealed(document: Any) -> bytes:
+    """The checksum that a document of this content would carry, worked out as its schema says."""
+    content = {name: value for name, value in document.items() if name != "checksum"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest().encode()
 
 
 def _some_plan(**origin: Any) -> Plan:
@@ -134,15 +142,33 @@ def test_where_a_manifest_stands_decides_nothing() -> None:
         (b"\xff", "not a saved plan"),
         (b"[" * 100_000, "not a saved plan"),
         (b'{"format_version": "2.0"}', "of another format"),
-        (b'{"format_version": "1.0"}', "damaged"),
+        (b'{"format_version": ' + b"[" * 900 + b"]" * 900 + b"}", "of another format|not a saved plan"),
+        (b'{"format_version": "1.0", "checksum": "%s"}' % _sealed({"format_version": "1.0"}), "damaged"),
     ],
-    ids=["empty", "a list", "a map", "not text", "too deep", "newer", "nothing in it"],
+    ids=["empty", "a list", "a map", "not text", "too deep", "newer", "deep", "nothing in it"],
 )
 def test_what_is_no_plan_is_refused(data: bytes, expected: str) -> None:
     """With the name of the file."""
     with pytest.raises(UsageError, match=expected) as raised:
         decode(data, "some/file")
     assert "some/file" in str(raised.value)
+
+
+def test_an_edited_plan_is_refused() -> None:
+    """Every value that is changed, every one that is left out; another layout is no edit."""
+    document = json.loads(encode(_some_plan()))
+    assert document["checksum"].encode() == _sealed(document)
+    laid_out = json.dumps(document, sort_keys=True, indent=9).encode()
+    assert encode(decode(laid_out, "tfplan")) == encode(_some_plan())
+    for path in _paths(document):
+        if path in ((), ("format_version",)):
+            continue
+        with pytest.raises(StalePlanError, match="was edited") as raised:
+            decode(json.dumps(_with(document, path, "edited")).encode(), "some/file")
+        assert "some/file" in str(raised.value)
+    del document["checksum"]
+    with pytest.raises(StalePlanError, match="was edited"):
+        decode(json.dumps(document).encode(), "some/file")
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -170,9 +196,12 @@ def test_a_damaged_plan_is_refused_or_can_be_shown(new: Any) -> None:
     specs = (a_spec("changed", large), a_spec("new", small))
     document = json.loads(encode(a_plan(*specs, state=state, targets=("changed", "gone", "new"))))
     for path in _paths(document):
-        data = json.dumps(_with(document, path, new)).encode()
+        changed = _with(document, path, new)
+        if isinstance(changed, dict):
+            # Sealed anew: what is read must be safe to read, whoever wrote it.
+            changed["checksum"] = _sealed(changed).decode()
         try:
-            plan = decode(data, "tfplan")
+            plan = decode(json.dumps(changed).encode(), "tfplan")
         except UsageError:
             continue
         for verbose in (False, True):

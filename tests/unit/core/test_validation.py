@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from provisioner.core.address import JSONValue
+from provisioner.core.address import ADDRESS_PATTERN, JSONValue
 from provisioner.core.schema import manifest_schema
 from provisioner.core.settings import settings_schema
-from provisioner.core.validation import Checker, Fault, nearest, path_text, shown
+from provisioner.core.validation import Checker, Fault, address_complaint, nearest, path_text, shown
 
 MANIFEST = Checker(manifest_schema())
 SETTINGS = Checker(settings_schema())
@@ -119,7 +120,7 @@ WORDS: dict[str, tuple[Checker, JSONValue, list[tuple[str, str]]]] = {
         [
             (
                 "TaskInfo.SyncType",
-                f'TaskInfo.SyncType must be a whole number, not the text "{"9" * 59}…',
+                f'TaskInfo.SyncType must be a whole number, not the text "{"9" * 60}…"',
             )
         ],
     ),
@@ -193,6 +194,16 @@ WORDS: dict[str, tuple[Checker, JSONValue, list[tuple[str, str]]]] = {
                 'lifecycle.ignore_changes[0] cannot be "Descripton" (did you mean "Description"?)',
             )
         ],
+    ),
+    "empty-address": (
+        MANIFEST,
+        {"name": "", "TaskInfo": {}},
+        [("name", "name must not be empty")],
+    ),
+    "long-address": (
+        MANIFEST,
+        {"name": "x" * 129, "TaskInfo": {}},
+        [("name", f'name has 129 characters, and may have at most 128: "{"x" * 60}…"')],
     ),
     "unusable-address": (
         MANIFEST,
@@ -483,3 +494,9 @@ def test_value_is_shown_as_json_and_not_too_long(value: JSONValue, expected: str
 def test_path_is_written_as_people_write_it(path: tuple[str | int, ...], expected: str) -> None:
     """Names with dots, positions in brackets."""
     assert path_text(path) == expected
+
+
+@given(st.text() | st.text("ab_.-", max_size=130))
+def test_an_address_has_no_complaint_and_everything_else_has_one(text: str) -> None:
+    """The words and the pattern agree."""
+    assert bool(address_complaint(text)) == (re.fullmatch(ADDRESS_PATTERN, text) is None)

@@ -70,6 +70,18 @@ def update_deep() -> Plan:
     return a_plan(after, state=a_state(before))
 
 
+def renamed() -> Plan:
+    """Two nodes with new names, one of them with a secret in it, and one that only changes."""
+    lake, hive = (
+        a_node("lake", "OUTPUT", "DLC", Id="2"),
+        a_node("hive", "OUTPUT", "HIVE", Id="3", Config={"password": "hunter2"}),
+    )
+    before = a_spec(Nodes=[a_node("source", "INPUT", "MYSQL", Id="1"), hive, lake])
+    source = a_node("source", "INPUT", "ORACLE", Id="1")
+    after = a_spec(Nodes=[source, {**hive, "Name": "a_hive"}, {**lake, "Name": "a_lake"}])
+    return a_plan(after, state=a_state(before))
+
+
 def same_change() -> Plan:
     """The same change of many tasks, one that differs, and creates that differ only in their names."""
     names = [f"table-{number:02d}-to-lake" for number in range(60)]
@@ -131,6 +143,7 @@ CASES: dict[str, Callable[[], Plan]] = {
         create_one,
         each_action,
         update_deep,
+        renamed,
         same_change,
         many_creates,
         many_deletes,

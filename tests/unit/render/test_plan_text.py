@@ -236,3 +236,37 @@ def test_ten_thousand_creates_take_a_second_at_most() -> None:
     shown = render_plan(plan, colour=True)
     assert time.perf_counter() - begin < 3
     assert all(f"+\x1b[0m order-{n:05d} " in shown for n in range(0, 10_000, 997))
+
+
+def test_a_renamed_node_is_one_change_of_its_name() -> None:
+    """Two whole bodies would hide that nothing else differs; if anything else does, or may, both are shown."""
+    node = a_node("old", "INPUT", "MYSQL", Id="1", Config={"Database": "shop"})
+    before = [a_spec(Nodes=[node])]
+    shown = _shown(a_spec(Nodes=[{**node, "Name": "new"}]), before=before)
+    assert '~ Name = "old" -> "new"' in shown
+    assert "# (6 unchanged fields hidden)" in shown
+    assert "Database" not in shown
+    for other in ({"Config": {"Database": "bank"}}, {"Config": {"Database": "shop", "password": SECRET}}):
+        shown = _shown(a_spec(Nodes=[{**node, "Name": "new", **other}]), before=before)
+        assert '+ Nodes["new"] {' in shown
+        assert '- Nodes["old"] {' in shown
+    secret = {**node, "Config": {"password": "x"}}
+    shown = _shown(
+        a_spec(Nodes=[{**secret, "Name": "new", "Config": {"password": SECRET}}]),
+        before=[a_spec(Nodes=[secret])],
+    )
+    assert '- Nodes["old"] {' in shown
+
+
+def test_nodes_that_read_stand_before_nodes_that_write() -> None:
+    """Whatever their names: in what is created, in what changes, and in what goes."""
+    nodes = [a_node(name, "OUTPUT" if name < "c" else "INPUT", "MYSQL", Id=name) for name in "abcd"]
+    changed = [{**node, "DataSourceType": "ORACLE"} for node in nodes]
+    old = a_spec("t", Nodes=nodes)
+    for shown in (
+        _shown(old),
+        _shown(a_spec("t", Nodes=changed), before=[old]),
+        _shown(before=[old], verbose=True),
+        _shown(a_spec("t", Nodes=None), before=[old]),
+    ):
+        assert re.findall(r'Nodes\["(.)"\]', shown) == ["c", "d", "a", "b"]
