@@ -17,7 +17,8 @@ from typing import Any, Self
 
 from provisioner.emulator import definition
 from provisioner.emulator.faults import Fault, Faults, Kind
-from provisioner.emulator.gateway import MAX_BODY_BYTES, Gateway, RefusedError, Request
+from provisioner.emulator.gateway import MAX_BODY_BYTES, Gateway, Request
+from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.service import Service
 from provisioner.emulator.storage import Storage
 from provisioner.emulator.switches import Switches
@@ -77,6 +78,7 @@ class EmulatorServer:
         credentials: Mapping[str, str] | None = None,
         switches: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.switches = Switches(switches)
@@ -88,7 +90,7 @@ class EmulatorServer:
         self._storage = Storage(data)
         self.service = Service(declared, self.switches, self._storage, self.clock)
         known = {**dict([EMBEDDED_CREDENTIAL]), **(credentials or {})}
-        self._gateway = Gateway(declared, self.switches, known, self.clock)
+        self._gateway = Gateway(declared, self.switches, known, self.clock, monotonic)
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.emulator = self
         self._thread: threading.Thread | None = None

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from provisioner.emulator.definition import Definition
-from provisioner.emulator.gateway import RefusedError
 from provisioner.emulator.readback import read_back
+from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.storage import Storage, Task
 from provisioner.emulator.switches import Switches
 
