@@ -172,7 +172,7 @@ class EmulatorServer:
     def _spoiled(self, good: _Answer, fault: Fault, request_id: str) -> _Answer | None:
         """It is done; what becomes of the answer."""
         if fault.kind is Kind.ANSWER_LATE:
-            self._sleep(float(fault.value or 1))
+            self._sleep(fault.seconds)
         spoiled: Mapping[Kind, _Answer] = {
             Kind.ERROR_AFTER: _Answer(500, _PAGE, "text/html"),
             Kind.INTERNAL_ERROR_AFTER: _error("InternalError", _INTERNAL_ERROR, request_id),
@@ -180,7 +180,7 @@ class EmulatorServer:
             Kind.GARBAGE: _Answer(200, b"\x00\xff{rubbish"),
             Kind.TRUNCATED: _Answer(200, good.body, truncated=True),
             Kind.NO_TASK_ID: _success({}, request_id),
-            Kind.SLOW_DRIP: _Answer(200, good.body, drip_seconds=float(fault.value or 0.01)),
+            Kind.SLOW_DRIP: _Answer(200, good.body, drip_seconds=fault.seconds),
         }
         return spoiled.get(fault.kind)
 
@@ -194,11 +194,11 @@ class EmulatorServer:
             case Kind.INTERNAL_ERROR:
                 return _error("InternalError", _INTERNAL_ERROR, request_id)
             case Kind.REFUSE:
-                raise RefusedError(fault.value or "FailedOperation", "Refused on request.")
+                raise RefusedError(fault.code or "FailedOperation", "Refused on request.")
             case Kind.REDIRECT:
                 return _Answer(307, b"", "text/html")
             case Kind.COMMIT_LATE:
-                self.service.perform_late(float(fault.value or 1), action, parameters)
+                self.service.perform_late(fault.seconds, action, parameters)
                 return None
             case _:
                 return None

@@ -11,6 +11,9 @@ from typing import Any
 
 from provisioner.errors import UsageError
 
+MAX_NUMBER = 1_000_000_000
+"""The largest number that a switch or a fault takes. Seconds beyond it no clock can tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Switch:
@@ -19,7 +22,7 @@ class Switch:
     name: str
     default: str | int
     values: tuple[str, ...]
-    """Empty: any whole number from 0."""
+    """Empty: any whole number from 0 to ``MAX_NUMBER``."""
 
     known: str
     """``documented`` or ``assumed``."""
@@ -63,12 +66,14 @@ class Switches:
         """The value in force."""
         return self._values[name]
 
-    def set(self, values: Mapping[str, Any]) -> None:
-        """Turn some switches; none if one of them cannot be turned so.
+    def set(self, values: object) -> None:
+        """Turn some switches, by name; none if one of them cannot be turned so.
 
         Raises:
             UsageError: there is no such switch, or it does not take that value.
         """
+        if not isinstance(values, Mapping):
+            raise UsageError(f"Switches are set by an object of names and values, not by {values!r:.80}.")
         self._values.update({name: _checked(name, value) for name, value in values.items()})
 
     def all(self) -> dict[str, Any]:
@@ -79,15 +84,17 @@ class Switches:
 def _checked(name: str, value: object) -> str | int:
     switch = BY_NAME.get(name)
     if switch is None:
-        raise UsageError(f'There is no switch "{name}". There are: {", ".join(BY_NAME)}.')
+        raise UsageError(f'There is no switch "{name:.80}". There are: {", ".join(BY_NAME)}.')
     if switch.values:
         if value not in switch.values:
-            raise UsageError(f'The switch "{name}" takes {" or ".join(switch.values)}, not {value!r}.')
+            raise UsageError(f'The switch "{name}" takes {" or ".join(switch.values)}, not {value!r:.80}.')
         return str(value)
     try:
         number = int(str(value))
     except ValueError:
         number = -1
-    if number < 0:
-        raise UsageError(f'The switch "{name}" takes a whole number from 0, not {value!r}.')
+    if not 0 <= number <= MAX_NUMBER:
+        raise UsageError(
+            f'The switch "{name}" takes a whole number from 0 to {MAX_NUMBER}, not {value!r:.80}.'
+        )
     return number
