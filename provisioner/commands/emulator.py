@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 
 from provisioner.commands.terminal import Terminal
+from provisioner.emulator.folder import FolderError
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 from provisioner.emulator.switches import SWITCHES
 from provisioner.errors import UsageError
@@ -16,15 +17,15 @@ def serve(terminal: Terminal, *, port: str, data: str | None, switches: Sequence
     Raises:
         UsageError: the port or the folder cannot be used, or there is no such switch.
     """
-    if not (port.isascii() and port.isdigit() and int(port) < 65536):
+    if not (port.isascii() and port.isdigit() and len(port) < 6 and int(port) < 65536):
         raise UsageError(f"--port takes a number up to 65535, not {port!r}.")
     values = dict(_switch(text) for text in switches)
     try:
         server = EmulatorServer(data, port=int(port), switches=values)
+    except FolderError as error:
+        raise UsageError(f"The emulator cannot serve.\n  {error}") from error
     except OSError as error:
-        raise UsageError(
-            f"The emulator cannot serve.\n  port {port}, data {data}: {error.strerror}"
-        ) from error
+        raise UsageError(f"The emulator cannot serve.\n  port {port}: {error.strerror}.") from error
     stopped = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stopped.set())

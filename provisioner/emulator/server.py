@@ -68,7 +68,13 @@ class _Answer:
 
 
 class EmulatorServer:
-    """The emulator, serving. Starts with ``with`` or ``start``; see ``commands.emulator``."""
+    """The emulator, serving. Starts with ``with`` or ``start``; see ``commands.emulator``.
+
+    Raises:
+        UsageError: there is no such switch, or it does not take that value.
+        FolderError: the data folder is in use, damaged, or cannot be used.
+        OSError: the port cannot be had.
+    """
 
     def __init__(
         self,
@@ -87,11 +93,15 @@ class EmulatorServer:
         self._sleep = sleep
         self._real_clock = clock
         declared = definition.load()
-        self._storage = Storage(data)
+        self._storage = Storage(data, declared)
         self.service = Service(declared, self.switches, self._storage, self.clock)
         known = {**dict([EMBEDDED_CREDENTIAL]), **(credentials or {})}
         self._gateway = Gateway(declared, self.switches, known, self.clock, monotonic)
-        self._server = _Server(("127.0.0.1", port), _Handler)
+        try:
+            self._server = _Server(("127.0.0.1", port), _Handler)
+        except OSError:
+            self._storage.close()
+            raise
         self._server.emulator = self
         self._thread: threading.Thread | None = None
 

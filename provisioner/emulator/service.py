@@ -13,7 +13,7 @@ from typing import Any
 from provisioner.emulator.definition import Definition
 from provisioner.emulator.readback import read_back
 from provisioner.emulator.refused import RefusedError
-from provisioner.emulator.storage import Storage, Task
+from provisioner.emulator.storage import VISIBLE_FROM, Storage, Task
 from provisioner.emulator.switches import Switches
 
 OFFLINE = 202
@@ -126,7 +126,7 @@ class Service:
         ours = {
             "TaskId": task_id,
             "ProjectId": project_id,
-            "TaskType": info.get("TaskType", 201),
+            "TaskType": 201 if info.get("TaskType") is None else info["TaskType"],
             "Status": _NOT_STARTED,
             "CreatorUin": OWNER,
             "OperatorUin": OWNER,
@@ -135,7 +135,7 @@ class Service:
             "UpdateTime": now,
             "Locked": True,
             "Locker": OWNER,
-            "_visible_from": self._clock() + int(self._switches["list_lag_seconds"]),
+            VISIBLE_FROM: self._clock() + int(self._switches["list_lag_seconds"]),
         }
         self._storage.put({**info, **ours, "Nodes": self._numbered(info.get("Nodes"))})
         return task_id
@@ -201,7 +201,7 @@ class Service:
 
     def _is_listed(self, task: Task, parameters: Mapping[str, Any]) -> bool:
         wanted = parameters.get("TaskType", 201)
-        if task["ProjectId"] != parameters["ProjectId"] or task["_visible_from"] > self._clock():
+        if task["ProjectId"] != parameters["ProjectId"] or task[VISIBLE_FROM] > self._clock():
             return False
         if (task["TaskType"] == OFFLINE) != (wanted == OFFLINE):
             return False
