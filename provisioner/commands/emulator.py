@@ -43,8 +43,9 @@ def serve(terminal: Terminal, *, port: str, data: str | None, switches: Sequence
 def switches_text() -> str:
     """The switches as a table."""
     width = max(len(switch.name) for switch in SWITCHES)
+    values = max(len(str(switch.default)) for switch in SWITCHES)
     return "\n".join(
-        f"{switch.name:<{width}}  {switch.default!s:<8}  {switch.known:<10}  {switch.text}"
+        f"{switch.name:<{width}}  {switch.default!s:<{values}}  {switch.known:<10}  {switch.text}"
         + (f" ({' | '.join(switch.values)})" if switch.values else "")
         for switch in SWITCHES
     )
