@@ -6,7 +6,7 @@ through everything that a healthy one does, up to the point where it fails.
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -113,19 +113,18 @@ class Faults:
         with self._lock:
             self._faults.append(fault)
 
-    def add_document(self, document: object) -> None:
-        """The same from JSON: ``{"kind": …, "action": …, "count": …, "value": …, "probability": …}``.
+    def add_documents(self, documents: Sequence[object]) -> None:
+        """The same from JSON, none if one of them is wrong.
+
+        Each is ``{"kind": …, "action": …, "count": …, "value": …, "probability": …}``; only ``kind`` is
+        needed.
 
         Raises:
             UsageError: there is no such fault.
         """
-        if not isinstance(document, dict):
-            raise UsageError(f"A fault is a JSON object, not {document!r:.80}.")
-        if unknown := sorted(set(document) - set(_PARTS)):
-            raise UsageError(f"A fault has no {unknown[0]!r:.80}. It has: {', '.join(_PARTS)}.")
-        if "kind" not in document:
-            raise _not("kind", document.get("kind"), f"one of {', '.join(Kind)}")
-        self.add(**document)
+        faults = [_documented(document) for document in documents]
+        with self._lock:
+            self._faults.extend(faults)
 
     def clear(self) -> None:
         """Be healthy again."""
@@ -143,7 +142,17 @@ class Faults:
         return None
 
 
-_PARTS = ("kind", "action", "count", "value", "probability")
+_PARTS: Mapping[str, object] = {"kind": "", "action": "*", "count": 1, "value": "", "probability": 1.0}
+"""The parts of a fault in JSON, and what they are if they are not said."""
+
+
+def _documented(document: object) -> Fault:
+    """The fault that a JSON object describes."""
+    if not isinstance(document, dict):
+        raise UsageError(f"A fault is a JSON object, not {document!r:.80}.")
+    if unknown := [name for name in document if name not in _PARTS]:
+        raise UsageError(f"A fault has no {unknown[0]!r:.80}. It has: {', '.join(_PARTS)}.")
+    return _fault(*{**_PARTS, **document}.values())
 
 
 def _fault(kind: object, action: object, count: object, value: object, probability: object) -> Fault:

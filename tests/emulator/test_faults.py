@@ -86,5 +86,7 @@ def test_what_is_no_time_is_refused_when_it_is_programmed(kind: str, value: Any)
 )
 def test_a_fault_that_cannot_be_played_is_refused(document: object, named: str) -> None:
     """With the part that is wrong; an action that does not exist would never be hit."""
+    faults = Faults()
     with pytest.raises(UsageError, match=named):
-        Faults().add_document(document)
+        faults.add_documents([{"kind": "drop_answer"}, document])
+    assert faults.next("CreateIntegrationTask") is None
