@@ -89,15 +89,14 @@ class EmulatorServer:
         self._sleep = sleep
         self._real_clock = clock
         declared = definition.load()
-        self._storage = Storage(data, declared)
-        self.service = Service(declared, self.switches, self._storage, self.clock)
+        self.service = Service(declared, self.switches, Storage(data, declared), self.clock)
         self._admin = Admin(self.service, self.faults, self.switches, self.calls) if admin else None
         known = {**dict([EMBEDDED_CREDENTIAL]), **(credentials or {})}
         self._gateway = Gateway(declared, self.switches, known, self.clock, monotonic)
         try:
             self._server = _Server(("127.0.0.1", port), _Handler)
         except OSError:
-            self._storage.close()
+            self.service.close()
             raise
         self._server.emulator = self
         self._thread: threading.Thread | None = None
@@ -125,12 +124,13 @@ class EmulatorServer:
         self._server.serve_forever(poll_interval=0.05)
 
     def stop(self) -> None:
-        """Stop serving and give everything back."""
+        """Stop serving and give everything back. A call that is still under way ends without an answer."""
+        self._server.is_closing = True
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
-        self._storage.close()
+        self.service.close()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -228,10 +228,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     emulator: EmulatorServer
+    is_closing = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the base class's
-        """A client that went away is its own affair; anything else is a bug and keeps its traceback."""
-        if not isinstance(sys.exception(), OSError):
+        """A client that went away is its own affair, and at the end so is what finds everything closed.
+
+        Anything else is a bug and keeps its traceback.
+        """
+        if not (self.is_closing or isinstance(sys.exception(), OSError)):
             super().handle_error(request, client_address)
 
 

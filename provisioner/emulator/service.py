@@ -109,6 +109,11 @@ class Service:
                 raise UsageError(f"There is no task {task_id!r:.80}.")
             self._storage.put({**task, **changes})
 
+    def close(self) -> None:
+        """Give the storage back, between two calls; later ones fail."""
+        with self._lock:
+            self._storage.close()
+
     # ── writes ──────────────────────────────────────────────────────────────
 
     def _create(self, parameters: Mapping[str, Any]) -> Fields:

@@ -60,7 +60,15 @@ def test_what_is_not_set_may_all_be_null() -> None:
 
 def test_what_is_set_reads_as_it_was_written() -> None:
     """Also where the captured reply has a word for its absence."""
-    info = {"Description": "d", "WorkflowId": "7", "TaskMode": "1", "ExecuteContext": _settings(a="1")}
+    info: dict[str, Any] = {
+        "Description": "d",
+        "WorkflowId": "7",
+        "TaskMode": "1",
+        "ExecuteContext": _settings(a="1"),
+    }
+    info["OfflineTaskAddEntity"] = dict.fromkeys(definition.load().objects["OfflineTaskAddParam"])
+    info["OfflineTaskAddEntity"]["CycleStep"] = 0
+    info["DataProxyUrl"] = ["http://127.0.0.1"]
     for unset in ("captured", "null"):
         read = _read(info, unset=unset)
         assert {name: read[name] for name in info} == info

@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from provisioner.cli import main
 from provisioner.core.signing import Credential, authorization
 from provisioner.emulator.faults import Kind
 from provisioner.emulator.server import ADMIN, EMBEDDED_CREDENTIAL, TOKEN_HEADER, EmulatorServer
+from provisioner.emulator.switches import SWITCHES
 from provisioner.errors import UsageError
 
 CREDENTIAL = Credential(*EMBEDDED_CREDENTIAL)
@@ -366,6 +368,32 @@ def test_a_bug_in_the_emulator_keeps_its_traceback(
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
+def test_a_call_under_way_at_the_end_is_cut_off_and_not_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It finds everything closed, which is nobody's bug; and nothing is written any more."""
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        waits.set()
+        assert goes_on.wait(20)
+
+    server = EmulatorServer(str(tmp_path), sleep=sleep, switches={"latency_ms": 1})
+    server.start()
+    seen: list[str] = []
+    url = server.url
+    client = threading.Thread(target=lambda: seen.append(_seen(url)))
+    client.start()
+    assert waits.wait(20)
+    server.stop()
+    goes_on.set()
+    client.join(20)
+    assert seen == ["closed"]
+    assert capfd.readouterr() == ("", "")
+    with EmulatorServer(str(tmp_path)) as again:
+        assert again.service.tasks() == []
+
+
 def test_latency_is_waited(emulator: EmulatorServer, clock: Clock) -> None:
     """Every call takes that long."""
     emulator.switches.set({"latency_ms": 250})
@@ -562,3 +590,30 @@ def test_the_pace_is_measured_by_a_clock_that_no_switch_turns(clock: Clock) -> N
         for offset in (0, 100, 200):
             server.switches.set({"clock_offset_seconds": offset})
             assert _call(server.url, CREATE)["Error"]["Code"] == "RequestLimitExceeded"
+
+
+def test_the_switches_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each in a row, with its default, where that comes from, and what else there is."""
+    assert main(["emulator", "--list-switches"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[:3] for row in rows] == [[s.name, str(s.default), s.known] for s in SWITCHES]
+    for row, switch in zip(rows, SWITCHES, strict=True):
+        assert all(value in row for value in switch.values)
+
+
+@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--port", "²"], ["--set", "modify"]], ids=str)
+def test_the_command_refuses_what_it_cannot_serve(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the argument."""
+    assert main(["emulator", *arguments]) == 1
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_the_command_refuses_a_port_that_is_taken(
+    emulator: EmulatorServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its number."""
+    port = emulator.url.rpartition(":")[2]
+    assert main(["emulator", "--port", port]) == 1
+    assert f"port {port}: Address already in use." in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The data folder: one emulator at a time, and nothing in it that a call could stumble over."""
 
+import errno
 import os
 import signal
 import sqlite3
@@ -135,6 +136,33 @@ def test_a_second_emulator_is_refused_while_the_first_runs(tmp_path: Path) -> No
         assert "lock" in modes
     with EmulatorServer(str(tmp_path)):
         pass
+
+
+def test_a_disk_without_locks_is_no_folder_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says so, and no second emulator is suspected."""
+
+    def without_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", without_locks)
+    with pytest.raises(FolderError, match=r"No locks available\.$"):
+        _storage(tmp_path)
+
+
+def test_an_apply_that_cannot_serve_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the machine's state; nothing was sent."""
+    project = _project(tmp_path / "project", capsys)
+
+    def without_sockets(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("provisioner.emulator.server._Server", without_sockets)
+    ran = project.run("apply", "-auto-approve")
+    assert ran.code == 4
+    assert "cannot serve" in ran.err
+    assert "Too many open files" in ran.err
 
 
 def test_a_port_that_is_taken_leaves_the_folder_free(tmp_path: Path) -> None:
