@@ -124,8 +124,7 @@ class EmulatorServer:
         self._server.serve_forever(poll_interval=0.05)
 
     def stop(self) -> None:
-        """Stop serving and give everything back. A call that is still under way ends without an answer."""
-        self._server.is_closing = True
+        """Stop serving and give everything back. Nothing is kept of a call that is still under way."""
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
@@ -220,7 +219,7 @@ class EmulatorServer:
             return _problem(403, f"The header {TOKEN_HEADER} must be the emulator's secret key.")
         try:
             return _json(self._admin.perform(method, path.removeprefix(ADMIN), body))
-        except UsageError as error:
+        except (UsageError, RefusedError) as error:
             return _problem(400, str(error))
 
 
@@ -228,14 +227,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     emulator: EmulatorServer
-    is_closing = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the base class's
-        """A client that went away is its own affair, and at the end so is what finds everything closed.
-
-        Anything else is a bug and keeps its traceback.
-        """
-        if not (self.is_closing or isinstance(sys.exception(), OSError)):
+        """A client that went away is its own affair; anything else is a bug and keeps its traceback."""
+        if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 

@@ -110,7 +110,7 @@ class Service:
             self._storage.put({**task, **changes})
 
     def close(self) -> None:
-        """Give the storage back, between two calls; later ones fail."""
+        """Give the storage back, between two calls; of later ones nothing is kept."""
         with self._lock:
             self._storage.close()
 

@@ -66,20 +66,34 @@ class Storage:
             raise _unusable(folder, error) from error
 
     def put(self, task: Task) -> None:
-        """Keep a new task, or a task in place of what it was."""
-        if self._database is not None:
-            self._database.execute(
-                "INSERT INTO tasks (id, task) VALUES (?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET task = excluded.task",
-                (task["TaskId"], json.dumps(task)),
-            )
+        """Keep a new task, or a task in place of what it was.
+
+        Raises:
+            RefusedError: it cannot be written; everything is as it was.
+        """
+        self._write(
+            "INSERT INTO tasks (id, task) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET task = excluded.task",
+            (task["TaskId"], json.dumps(task)),
+        )
         self.tasks[task["TaskId"]] = task
 
     def remove(self, task_id: str) -> None:
-        """Forget a task."""
-        if self._database is not None:
-            self._database.execute("DELETE FROM tasks WHERE id = ?", (task_id,))
+        """Forget a task.
+
+        Raises:
+            RefusedError: as for ``put``.
+        """
+        self._write("DELETE FROM tasks WHERE id = ?", (task_id,))
         del self.tasks[task_id]
+
+    def _write(self, statement: str, values: tuple[str, ...]) -> None:
+        if self._database is None:
+            return
+        try:
+            self._database.execute(statement, values)
+        except sqlite3.Error as error:
+            # A full disk, or an emulator that is just ending: what a service calls its own trouble.
+            raise RefusedError("InternalError", f"The emulator cannot keep its tasks: {error}.") from error
 
     def close(self) -> None:
         """Give the database and the folder back."""

@@ -18,6 +18,7 @@ from projects import Project, task_manifest, unmeasured
 from provisioner.cli import main
 from provisioner.emulator import definition
 from provisioner.emulator.folder import FolderError
+from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.server import EmulatorServer
 from provisioner.emulator.storage import VISIBLE_FROM, Storage
 
@@ -124,6 +125,19 @@ def test_a_folder_that_cannot_be_used_is_not_called_damaged(tmp_path: Path, kind
         _storage(folder)
     assert str(folder) in str(raised.value)
     assert "deleted" not in str(raised.value)
+
+
+def test_what_cannot_be_written_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    """As the service's own trouble, here and for whoever programs it; what is there stays readable."""
+    _filled(tmp_path)
+    storage = _storage(tmp_path)
+    with closing(storage), closing(sqlite3.connect(tmp_path / "tasks.sqlite3")) as database:
+        database.execute("DROP TABLE tasks")
+        with pytest.raises(RefusedError, match="InternalError"):
+            storage.put({**TASK, "Status": 3})
+        with pytest.raises(RefusedError, match="InternalError"):
+            storage.remove("t1")
+        assert storage.tasks == {"t1": TASK}
 
 
 def test_a_second_emulator_is_refused_while_the_first_runs(tmp_path: Path) -> None:
