@@ -44,6 +44,9 @@ class Command:
     opens_project: bool = True
     """Whether it takes the flags that find a project and set its settings."""
 
+    more: str = ""
+    """What its help says below the arguments, line by line."""
+
 
 def _flag(*names: str, **options: Any) -> Argument:  # noqa: ANN401  # argparse's own options
     if "action" not in options and "metavar" not in options:
@@ -129,7 +132,11 @@ COMMANDS: tuple[Command, ...] = (
         _flag("--data", metavar="FOLDER", default=None, help="keep tasks here (default: in memory)"),
         _flag("--set", action="append", default=[], metavar="SWITCH=VALUE", help="set a switch (repeatable)"),
         _flag("--list-switches", help="list the switches and end"),
-    ), opens_project=False),
+    ), opens_project=False, more=(
+        "While it serves, faults are programmed from outside; URL is what it prints at its start:\n"
+        "  curl -H 'X-Emulator-Token: emulator-secret-key' \\\n"
+        "       -d '{\"kind\": \"drop_answer\"}' URL/_emulator/faults"
+    )),
     Command("version", "print the version", (_JSON,), opens_project=False),
     Command("completion", "print a completion script", (
         _operand("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish"),

@@ -6,7 +6,7 @@ arguments. ``--`` ends the flags. argparse is left with what it does well: opera
 """
 
 import re
-from argparse import ArgumentParser, HelpFormatter, Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -194,9 +194,10 @@ class _Parser(ArgumentParser):
         super().__init__(
             prog=f"provisioner {command.name}",
             description=command.text[0].upper() + command.text[1:] + ".",
+            epilog=command.more,
             allow_abbrev=False,
             add_help=False,
-            formatter_class=lambda prog: HelpFormatter(prog, max_help_position=34, width=100),
+            formatter_class=lambda prog: RawDescriptionHelpFormatter(prog, max_help_position=34, width=100),
         )
         self._command = command
 

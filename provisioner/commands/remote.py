@@ -29,6 +29,7 @@ def open_remote(settings: Settings, clock: Clock) -> Iterator[TaskApi]:
     Raises:
         UsageError: no region, or an endpoint that cannot be used.
         CredentialsError: no credentials were found; says where was looked.
+        StateError: the embedded emulator cannot use its folder: another has it, or it is damaged.
     """
     if settings.is_embedded:
         with _embedded(settings, clock) as api:
@@ -50,16 +51,17 @@ def open_remote(settings: Settings, clock: Clock) -> Iterator[TaskApi]:
 @contextmanager
 def _embedded(settings: Settings, clock: Clock) -> Iterator[TaskApi]:
     """The emulator in this process, with its data under ``.provisioner/``; no account is needed."""
+    from provisioner.emulator.folder import FolderError
     from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 
-    try:
-        server = EmulatorServer(EMULATOR_FOLDER)
-    except OSError as error:
-        raise StateError(
-            f"The embedded emulator cannot keep its data.\n  {EMULATOR_FOLDER}: {error.strerror}"
-        ) from error
     # It limits its clients as the real service does; whoever asks for another pace means the emulator too.
-    server.switches.set({"calls_per_second": int(max(20, settings.rate_per_second * 2))})
+    pace = int(max(20, settings.rate_per_second * 2))
+    try:
+        server = EmulatorServer(EMULATOR_FOLDER, switches={"calls_per_second": pace})
+    except FolderError as error:
+        raise StateError(f"The embedded emulator cannot keep its data.\n  {error}") from error
+    except OSError as error:
+        raise StateError(f"The embedded emulator cannot serve.\n  {error.strerror}.") from error
     identity, key = EMBEDDED_CREDENTIAL
     credential = Credential(identity, key, source="embedded emulator")
     region = settings.region or _EMBEDDED_REGION

@@ -6,11 +6,12 @@ through everything that a healthy one does, up to the point where it fails.
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from provisioner.emulator import definition
+from provisioner.emulator.switches import MAX_NUMBER
 from provisioner.errors import UsageError
 
 
@@ -60,6 +61,10 @@ class Kind(StrEnum):
     """It is done; the answer comes a byte at a time, ``value`` seconds apart."""
 
 
+_DEFAULT_SECONDS: Mapping[Kind, float] = {Kind.COMMIT_LATE: 1, Kind.ANSWER_LATE: 1, Kind.SLOW_DRIP: 0.01}
+"""The kinds whose ``value`` is a time, and how long it is unless it is said."""
+
+
 @dataclass(slots=True)
 class Fault:
     """One programmed failure."""
@@ -71,8 +76,13 @@ class Fault:
     count: int
     """How many calls are still to be hit."""
 
-    value: str = ""
-    probability: float = 1.0
+    code: str
+    """Of REFUSE: the error code."""
+
+    seconds: float
+    """Of the kinds that take their time: how long."""
+
+    probability: float
 
 
 class Faults:
@@ -94,26 +104,27 @@ class Faults:
     ) -> None:
         """Hit the next ``count`` calls of an action, each with that probability.
 
+        ``value`` means what the kind says; the kinds that say nothing of it ignore it.
+
         Raises:
-            UsageError: there is no such kind.
+            UsageError: there is no such fault.
         """
-        try:
-            fault = Fault(Kind(kind), action, int(count), str(value), float(probability))
-        except ValueError as error:
-            raise UsageError(f"This fault cannot be played: {error}.") from error
+        fault = _fault(kind, action, count, value, probability)
         with self._lock:
             self._faults.append(fault)
 
-    def add_document(self, document: Mapping[str, Any]) -> None:
-        """The same from JSON: ``{"kind": …, "action": …, "count": …, "value": …, "probability": …}``.
+    def add_documents(self, documents: Sequence[object]) -> None:
+        """The same from JSON, none if one of them is wrong.
+
+        Each is ``{"kind": …, "action": …, "count": …, "value": …, "probability": …}``; only ``kind`` is
+        needed.
 
         Raises:
-            UsageError: it cannot be played.
+            UsageError: there is no such fault.
         """
-        try:
-            self.add(**document)
-        except TypeError as error:
-            raise UsageError(f"This fault cannot be played: {error}.") from error
+        faults = [_documented(document) for document in documents]
+        with self._lock:
+            self._faults.extend(faults)
 
     def clear(self) -> None:
         """Be healthy again."""
@@ -124,9 +135,54 @@ class Faults:
         """The fault for this call, if one is due."""
         with self._lock:
             for fault in self._faults:
-                if fault.count > 0 and fault.action in ("*", action):
-                    if self._chance.random() >= fault.probability:
-                        return None
+                is_due = fault.count > 0 and fault.action in ("*", action)
+                if is_due and self._chance.random() < fault.probability:
                     fault.count -= 1
                     return fault
         return None
+
+
+_PARTS: Mapping[str, object] = {"kind": "", "action": "*", "count": 1, "value": "", "probability": 1.0}
+"""The parts of a fault in JSON, and what they are if they are not said."""
+
+
+def _documented(document: object) -> Fault:
+    """The fault that a JSON object describes."""
+    if not isinstance(document, dict):
+        raise UsageError(f"A fault is a JSON object, not {document!r:.80}.")
+    if unknown := [name for name in document if name not in _PARTS]:
+        raise UsageError(f"A fault has no {unknown[0]!r:.80}. It has: {', '.join(_PARTS)}.")
+    return _fault(*{**_PARTS, **document}.values())
+
+
+def _fault(kind: object, action: object, count: object, value: object, probability: object) -> Fault:
+    """A fault of checked parts, whoever wrote them."""
+    if not (isinstance(kind, str) and kind in list(Kind)):
+        raise _not("kind", kind, f"one of {', '.join(Kind)}")
+    if not (isinstance(action, str) and (action == "*" or action in definition.load().requests)):
+        raise _not("action", action, "the name of an API action, or * for every one")
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise _not("count", count, "a whole number from 1")
+    chance = _number(probability, 1)
+    if chance is None:
+        raise _not("probability", probability, "a number from 0 to 1")
+    named = Kind(kind)
+    seconds = _number(value, MAX_NUMBER) if value != "" else _DEFAULT_SECONDS.get(named)
+    if named in _DEFAULT_SECONDS and seconds is None:
+        raise _not("value", value, f"a number of seconds from 0 to {MAX_NUMBER}")
+    return Fault(named, action, count, str(value), seconds or 0.0, chance)
+
+
+def _number(value: object, highest: float) -> float | None:
+    """The number from 0 up to ``highest`` that is meant, or None if it is not one."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if 0 <= number <= highest else None
+
+
+def _not(name: str, value: object, wanted: str) -> UsageError:
+    return UsageError(f"This fault cannot be played: {name} is {value!r:.80}, not {wanted}.")

@@ -6,7 +6,6 @@ Texts are those of real replies as far as they are known.
 """
 
 import hmac
-import json
 import re
 import threading
 from collections import deque
@@ -15,7 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.core import signing
-from provisioner.emulator.definition import Definition, Field
+from provisioner.emulator.definition import Definition
+from provisioner.emulator.json_text import read_json
+from provisioner.emulator.parameters import Checker
+from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.switches import Switches
 
 SIGNATURE_SECONDS = 300
@@ -24,24 +26,6 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 _AUTHORIZATION = re.compile(
     r"TC3-HMAC-SHA256 Credential=([^/,\s]+)/([^,\s]+), SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})"
 )
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "string": str,
-    "int64": int,
-    "uint64": int,
-    "float": (int, float),
-    "bool": bool,
-    "object": dict,
-    "list": list,
-}
-
-
-class RefusedError(Exception):
-    """The call is refused with an error code; it had no effect."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +56,7 @@ class Gateway:
         switches: Switches,
         credentials: Mapping[str, str],
         clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         self._definition = definition
         self._switches = switches
@@ -79,7 +64,12 @@ class Gateway:
         """Secret id to secret key."""
 
         self._clock = clock
-        self._arrivals: dict[str, deque[float]] = {}
+        """The service's, which signatures are checked against."""
+
+        self._monotonic = monotonic
+        """Real seconds, which the pace is measured in."""
+
+        self._arrivals: dict[tuple[str, str], deque[float]] = {}
         self._lock = threading.Lock()
 
     def admit(self, request: Request) -> Call:
@@ -90,10 +80,8 @@ class Gateway:
         """
         action = self._action(request)
         secret_id = self._signer(request)
-        self._pace(action)
-        parameters = self._parameters(request)
-        self._check(parameters, self._definition.requests[action], "")
-        return Call(action, parameters, secret_id)
+        self._pace(secret_id, action)
+        return Call(action, self._parameters(request, action), secret_id)
 
     # ── is it a call, and whose ─────────────────────────────────────────────
 
@@ -149,14 +137,18 @@ class Gateway:
             raise RefusedError("AuthFailure.SignatureExpire", "The signature has expired.")
         return int(text)
 
-    def _pace(self, action: str) -> None:
-        """The calls of one second pass up to the limit; later ones are stopped here."""
+    def _pace(self, secret_id: str, action: str) -> None:
+        """The calls of one second pass up to the limit; later ones are stopped here.
+
+        Source: the limit is counted per API action, access region and sub-account. There is one
+        access region here, and one key is one sub-account; ``X-TC-Region`` does not count.
+        """
         limit = int(self._switches["calls_per_second"])
         if not limit:
             return
         with self._lock:
-            now = self._clock()
-            arrivals = self._arrivals.setdefault(action, deque())
+            now = self._monotonic()
+            arrivals = self._arrivals.setdefault((secret_id, action), deque())
             while arrivals and now - arrivals[0] >= 1:
                 arrivals.popleft()
             if len(arrivals) >= limit:
@@ -169,57 +161,22 @@ class Gateway:
 
     # ── parameters ──────────────────────────────────────────────────────────
 
-    def _parameters(self, request: Request) -> dict[str, Any]:
+    def _parameters(self, request: Request, action: str) -> dict[str, Any]:
         if len(request.body) > MAX_BODY_BYTES:
             raise RefusedError("RequestSizeLimitExceeded", "The request is larger than 10 MB.")
         try:
-            parameters = json.loads(request.body)
-        except (ValueError, RecursionError):
-            parameters = None
+            parameters = read_json(request.body)
+        except ValueError as error:
+            raise RefusedError("InvalidParameter", f"The body is not legal JSON: {error}.") from error
         if not isinstance(parameters, dict):
             raise RefusedError("InvalidParameter", "The body is not a JSON object.")
+        checker = Checker(
+            self._definition,
+            knows_china=self._switches["site"] == "china",
+            takes_null=self._switches["null_parameter"] == "ignore",
+        )
+        checker.check(parameters, self._definition.requests[action])
         return parameters
-
-    def _check(self, value: Mapping[str, Any], name: str, path: str) -> None:
-        fields = self._definition.objects[name]
-        for key, item in value.items():
-            field = fields.get(key)
-            if field is None or (field.china_only and self._switches["site"] != "china"):
-                raise RefusedError("UnknownParameter", f"The parameter `{path}{key}` is not recognized.")
-            self._check_value(item, field, f"{path}{key}")
-        for field in fields.values():
-            # Inside objects "required" is not enforced: the vendor's own tools leave such fields out.
-            if field.required and not path and value.get(field.name) is None:
-                message = f"The request is missing a required parameter `{field.name}`."
-                raise RefusedError("MissingParameter", message)
-
-    def _check_value(self, value: object, field: Field, path: str) -> None:
-        if value is None:
-            if self._switches["null_parameter"] == "refuse":
-                raise _wrong_type(path, field.type)
-            return
-        _ensure_type(value, field.type, path)
-        if isinstance(value, dict):
-            self._check(value, field.item, f"{path}.")
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                if field.item in _TYPES:
-                    _ensure_type(item, field.item, f"{path}.{index}")
-                else:
-                    _ensure_type(item, "object", f"{path}.{index}")
-                    self._check(item, field.item, f"{path}.{index}.")
-
-
-def _ensure_type(value: object, type_: str, path: str) -> None:
-    is_truth = isinstance(value, bool)
-    fits = isinstance(value, _TYPES[type_]) and is_truth == (type_ == "bool")
-    if not fits or (type_ == "uint64" and isinstance(value, int) and value < 0):
-        raise _wrong_type(path, type_)
-
-
-def _wrong_type(path: str, type_: str) -> RefusedError:
-    message = f"The value type of parameter `{path}` is not valid, input type should be `{type_}` "
-    return RefusedError("InvalidParameter", message)
 
 
 def _signature_failure() -> RefusedError:

@@ -4,7 +4,10 @@ Rule: what a client can do wrong is answered, never printed and never fatal. The
 server matter: without buffered writes and with Nagle's algorithm every answer would take 44 ms.
 """
 
+import hmac
 import json
+import re
+import sys
 import threading
 import time
 import uuid
@@ -16,18 +19,25 @@ from types import TracebackType
 from typing import Any, Self
 
 from provisioner.emulator import definition
+from provisioner.emulator.admin import Admin, RecordedCall
 from provisioner.emulator.faults import Fault, Faults, Kind
-from provisioner.emulator.gateway import MAX_BODY_BYTES, Gateway, RefusedError, Request
+from provisioner.emulator.gateway import MAX_BODY_BYTES, Gateway, Request
+from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.service import Service
 from provisioner.emulator.storage import Storage
 from provisioner.emulator.switches import Switches
-from provisioner.errors import ProvisionerError
+from provisioner.errors import UsageError
 
 EMBEDDED_CREDENTIAL = ("AKIDEMULATOR", "emulator-secret-key")
 ADMIN = "/_emulator/"
 """Paths below this one program the emulator; the API itself has only ``/``."""
 
+TOKEN_HEADER = "X-Emulator-Token"  # noqa: S105  # the name of a header
+"""Carries the secret key of ``EMBEDDED_CREDENTIAL`` where the emulator is programmed."""
+
 _IDLE_SECONDS = 120
+_HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?", re.IGNORECASE)
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _PAGE = b"<html><head><title>error</title></head><body>upstream</body></html>"
 _INTERNAL_ERROR = (
     "An internal error has occurred. Retry your request, but if the problem persists, contact us."
@@ -41,23 +51,6 @@ _DONE_FIRST = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedCall:
-    """One call that arrived, for tests to look at."""
-
-    action: str
-    parameters: Mapping[str, Any]
-    request_id: str
-    arrived: float
-    """Unix seconds by this machine's clock."""
-
-    code: str
-    """The error code of the answer; empty for success and for calls that were cut off."""
-
-    fault: str
-    """The fault that hit it; empty if none did."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
     body: bytes
@@ -67,7 +60,16 @@ class _Answer:
 
 
 class EmulatorServer:
-    """The emulator, serving. Starts with ``with`` or ``start``; see ``commands.emulator``."""
+    """The emulator, serving. Starts with ``with`` or ``start``; see ``commands.emulator``.
+
+    ``admin`` says whether it can be programmed over HTTP; in the same process, ``faults``, ``switches``
+    and ``service`` are at hand.
+
+    Raises:
+        UsageError: there is no such switch, or it does not take that value.
+        FolderError: the data folder is in use, damaged, or cannot be used.
+        OSError: the port cannot be had.
+    """
 
     def __init__(
         self,
@@ -76,7 +78,9 @@ class EmulatorServer:
         port: int = 0,
         credentials: Mapping[str, str] | None = None,
         switches: Mapping[str, Any] | None = None,
+        admin: bool = False,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.switches = Switches(switches)
@@ -85,11 +89,15 @@ class EmulatorServer:
         self._sleep = sleep
         self._real_clock = clock
         declared = definition.load()
-        self._storage = Storage(data)
-        self.service = Service(declared, self.switches, self._storage, self.clock)
+        self.service = Service(declared, self.switches, Storage(data, declared), self.clock)
+        self._admin = Admin(self.service, self.faults, self.switches, self.calls) if admin else None
         known = {**dict([EMBEDDED_CREDENTIAL]), **(credentials or {})}
-        self._gateway = Gateway(declared, self.switches, known, self.clock)
-        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._gateway = Gateway(declared, self.switches, known, self.clock, monotonic)
+        try:
+            self._server = _Server(("127.0.0.1", port), _Handler)
+        except OSError:
+            self.service.close()
+            raise
         self._server.emulator = self
         self._thread: threading.Thread | None = None
 
@@ -116,12 +124,12 @@ class EmulatorServer:
         self._server.serve_forever(poll_interval=0.05)
 
     def stop(self) -> None:
-        """Stop serving and give everything back."""
+        """Stop serving and give everything back. Nothing is kept of a call that is still under way."""
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
-        self._storage.close()
+        self.service.close()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -170,7 +178,7 @@ class EmulatorServer:
     def _spoiled(self, good: _Answer, fault: Fault, request_id: str) -> _Answer | None:
         """It is done; what becomes of the answer."""
         if fault.kind is Kind.ANSWER_LATE:
-            self._sleep(float(fault.value or 1))
+            self._sleep(fault.seconds)
         spoiled: Mapping[Kind, _Answer] = {
             Kind.ERROR_AFTER: _Answer(500, _PAGE, "text/html"),
             Kind.INTERNAL_ERROR_AFTER: _error("InternalError", _INTERNAL_ERROR, request_id),
@@ -178,7 +186,7 @@ class EmulatorServer:
             Kind.GARBAGE: _Answer(200, b"\x00\xff{rubbish"),
             Kind.TRUNCATED: _Answer(200, good.body, truncated=True),
             Kind.NO_TASK_ID: _success({}, request_id),
-            Kind.SLOW_DRIP: _Answer(200, good.body, drip_seconds=float(fault.value or 0.01)),
+            Kind.SLOW_DRIP: _Answer(200, good.body, drip_seconds=fault.seconds),
         }
         return spoiled.get(fault.kind)
 
@@ -192,45 +200,27 @@ class EmulatorServer:
             case Kind.INTERNAL_ERROR:
                 return _error("InternalError", _INTERNAL_ERROR, request_id)
             case Kind.REFUSE:
-                raise RefusedError(fault.value or "FailedOperation", "Refused on request.")
+                raise RefusedError(fault.code or "FailedOperation", "Refused on request.")
             case Kind.REDIRECT:
                 return _Answer(307, b"", "text/html")
             case Kind.COMMIT_LATE:
-                self.service.perform_late(float(fault.value or 1), action, parameters)
+                self.service.perform_late(fault.seconds, action, parameters)
                 return None
             case _:
                 return None
 
     # ── programming it from another process ─────────────────────────────────
 
-    def administer(self, method: str, path: str, body: bytes) -> _Answer:
-        """``GET calls | tasks | switches``, ``POST faults | switches | tasks/ID``; JSON both ways."""
-        name, _, rest = path.removeprefix(ADMIN).partition("/")
+    def administer(self, method: str, path: str, token: str, body: bytes) -> _Answer:
+        """The answer to a request below ``ADMIN``; see ``Admin``."""
+        if self._admin is None:
+            return _problem(404, "This emulator is not programmed over HTTP.")
+        if not hmac.compare_digest(token.encode(), EMBEDDED_CREDENTIAL[1].encode()):
+            return _problem(403, f"The header {TOKEN_HEADER} must be the emulator's secret key.")
         try:
-            document = json.loads(body or b"{}")
-            return _json(self._administer(method, name, rest, document))
-        except (ProvisionerError, RefusedError, ValueError, TypeError, KeyError) as error:
-            return _Answer(400, json.dumps({"error": str(error)}).encode())
-
-    def _administer(self, method: str, name: str, rest: str, document: Any) -> object:  # noqa: ANN401  # JSON
-        match (method, name):
-            case ("GET", "calls"):
-                names = RecordedCall.__dataclass_fields__
-                return [{field: getattr(call, field) for field in names} for call in self.calls]
-            case ("GET", "tasks"):
-                return self.service.tasks()
-            case ("POST", "faults"):
-                for fault in document if isinstance(document, list) else [document]:
-                    self.faults.add_document(fault)
-            case ("POST", "switches"):
-                self.switches.set(document)
-            case ("POST", "tasks"):
-                self.service.edit(rest, document)
-            case ("GET", "switches"):
-                pass
-            case _:
-                raise ValueError(f"there is no {method} {name}")
-        return self.switches.all()
+            return _json(self._admin.perform(method, path.removeprefix(ADMIN), body))
+        except (UsageError, RefusedError) as error:
+            return _problem(400, str(error))
 
 
 class _Server(ThreadingHTTPServer):
@@ -238,8 +228,14 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     emulator: EmulatorServer
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is its own affair."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the base class's
+        """A client that went away is its own affair; anything else is a bug and keeps its traceback."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _UnreadableError(Exception):
+    """The request's body cannot be read; the connection ends with the answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -263,31 +259,55 @@ class _Handler(BaseHTTPRequestHandler):
         return formatdate(self.server.emulator.clock() if timestamp is None else timestamp, usegmt=True)
 
     def _serve(self) -> None:
-        body = self._body()
-        if body is None:
+        try:
+            answer = self._answer(self._body())
+        except _UnreadableError as error:
             self.close_connection = True
-            return
-        emulator = self.server.emulator
-        if self.path.startswith(ADMIN):
-            answer: _Answer | None = emulator.administer(self.command, self.path, body)
-        else:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = emulator.handle(Request(self.command, self.path, headers, body))
+            answer = _problem(400, str(error))
         if answer is None:
             self.close_connection = True
         else:
             self._send(answer)
 
-    def _body(self) -> bytes | None:
-        """The request's body; None if it cannot be read."""
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or "Transfer-Encoding" in self.headers:
-            return None
+    def _answer(self, body: bytes) -> _Answer | None:
+        emulator = self.server.emulator
+        if problem := self._stranger():
+            return _problem(403, problem)
+        if self.path.startswith(ADMIN):
+            token = self.headers.get(TOKEN_HEADER, "")
+            return emulator.administer(self.command, self.path, token, body)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return emulator.handle(Request(self.command, self.path, headers, body))
+
+    def _stranger(self) -> str:
+        """Why the request may come from a web page, which must not reach what is on this machine.
+
+        A browser says from where a page is (``Origin``), and a page whose own name was made to lead here
+        says that name (``Host``).
+        """
+        hosts = self.headers.get_all("Host", [])
+        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+            return "The Host header must name 127.0.0.1 or localhost."
+        return "Requests of web pages are not taken." if "Origin" in self.headers else ""
+
+    def _body(self) -> bytes:
+        """The request's body; empty if it names no length.
+
+        Raises:
+            _UnreadableError: its length cannot be made out, or it ends too early.
+        """
+        lengths = self.headers.get_all("Content-Length", ["0"])
+        if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]) or "Transfer-Encoding" in self.headers:
+            raise _UnreadableError("The request needs one Content-Length, a number of bytes.")
         # A body over the limit is read as far as is needed to see that it is; then the connection ends.
-        size = int(length)
+        size = int(lengths[0])
         if size > MAX_BODY_BYTES:
             self.close_connection = True
-        return self.rfile.read(min(size, MAX_BODY_BYTES + 1))
+        wanted = min(size, MAX_BODY_BYTES + 1)
+        body = self.rfile.read(wanted)
+        if len(body) < wanted:
+            raise _UnreadableError("The body ends before its Content-Length.")
+        return body
 
     def _send(self, answer: _Answer) -> None:
         self.send_response(answer.status)
@@ -319,3 +339,7 @@ def _error(code: str, message: str, request_id: str) -> _Answer:
 
 def _json(document: object) -> _Answer:
     return _Answer(200, json.dumps(document).encode())
+
+
+def _problem(status: int, text: str) -> _Answer:
+    return _Answer(status, json.dumps({"error": text}).encode())

@@ -7,21 +7,27 @@ happens is decided by the definition and the switches.
 import random
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from provisioner.emulator.definition import Definition
-from provisioner.emulator.gateway import RefusedError
+from provisioner.emulator.listing import OFFLINE, is_of_type, listed
+from provisioner.emulator.nodes import with_node_ids
+from provisioner.emulator.parameters import Checker
 from provisioner.emulator.readback import read_back
-from provisioner.emulator.storage import Storage, Task
+from provisioner.emulator.refused import RefusedError
+from provisioner.emulator.storage import VISIBLE_FROM, Storage, Task
 from provisioner.emulator.switches import Switches
+from provisioner.errors import UsageError
 
-OFFLINE = 202
 OWNER = "100000000001"
 """The account that every credential of the emulator belongs to."""
 
 _NOT_STARTED, _RUNNING, _SUSPENDED, _STOPPED = 1, 3, 4, 6
 _CANNOT_BE_DELETED = (_RUNNING, _SUSPENDED)
+_FIXED = frozenset({"TaskId", "ProjectId", "TaskType"})
 _KEPT_SCALARS = ("TaskName", "Description", "SyncType", "TaskType", "TaskMode", "ProjectId")
 
 Fields = dict[str, Any]
@@ -68,10 +74,7 @@ class Service:
         """
         with self._lock:
             self._do_what_is_late()
-            perform = self._actions.get(action)
-            if perform is None:
-                raise RefusedError("UnsupportedOperation", f"The emulator does not play {action}.")
-            return perform(parameters)
+            return self._perform(action, parameters)
 
     def perform_late(self, seconds: float, action: str, parameters: Mapping[str, Any]) -> None:
         """Do it once the service's clock is that much further."""
@@ -84,14 +87,32 @@ class Service:
             self._do_what_is_late()
             return [dict(task) for task in self._storage.tasks.values()]
 
-    def edit(self, task_id: str, changes: Mapping[str, Any]) -> None:
-        """Change a task as somebody in the console would.
+    def edit(self, task_id: str, changes: object) -> None:
+        """Change a task as somebody in the console would, or as time would.
 
         Raises:
-            RefusedError: there is no such task.
+            UsageError: there is no such task, or it cannot be changed like that.
         """
+        if not isinstance(changes, dict):
+            raise UsageError(f"A task is changed by an object of fields, not by {changes!r:.80}.")
+        if fixed := sorted(_FIXED & changes.keys()):
+            raise UsageError(f"A task's {fixed[0]} cannot be changed.")
+        try:
+            checker = Checker(self._definition, knows_china=True, takes_null=False)
+            checker.check(changes, "IntegrationTaskInfo")
+        except RefusedError as error:
+            raise UsageError(f"A task cannot be changed like that.\n  {error.message}") from error
         with self._lock:
-            self._storage.put({**self._task_or_refuse(task_id), **changes})
+            self._do_what_is_late()
+            task = self._storage.tasks.get(task_id)
+            if task is None:
+                raise UsageError(f"There is no task {task_id!r:.80}.")
+            self._storage.put({**task, **changes})
+
+    def close(self) -> None:
+        """Give the storage back, between two calls; of later ones nothing is kept."""
+        with self._lock:
+            self._storage.close()
 
     # ── writes ──────────────────────────────────────────────────────────────
 
@@ -100,6 +121,7 @@ class Service:
         is_offline = info.get("TaskType") == OFFLINE
         if is_offline and self._switches["create_offline"] == "refuse":
             raise RefusedError("InvalidParameterValue", "TaskType 202 cannot be created by this action.")
+        self._ensure_project(parameters)
         self._ensure_name_is_free(parameters["ProjectId"], info.get("TaskName"))
         if self._switches["create_keeps"] == "scalars":
             info = {name: info[name] for name in _KEPT_SCALARS if name in info}
@@ -126,7 +148,7 @@ class Service:
         ours = {
             "TaskId": task_id,
             "ProjectId": project_id,
-            "TaskType": info.get("TaskType", 201),
+            "TaskType": 201 if info.get("TaskType") is None else info["TaskType"],
             "Status": _NOT_STARTED,
             "CreatorUin": OWNER,
             "OperatorUin": OWNER,
@@ -135,22 +157,22 @@ class Service:
             "UpdateTime": now,
             "Locked": True,
             "Locker": OWNER,
-            "_visible_from": self._clock() + int(self._switches["list_lag_seconds"]),
+            VISIBLE_FROM: self._clock() + int(self._switches["list_lag_seconds"]),
         }
-        self._storage.put({**info, **ours, "Nodes": self._numbered(info.get("Nodes"))})
+        self._storage.put(with_node_ids({**info, **ours}, self._switches["node_ids"]))
         return task_id
 
     def _modify(self, parameters: Mapping[str, Any]) -> Fields:
         info = parameters["TaskInfo"]
-        task = self._task_or_refuse(info.get("TaskId") or "")
+        self._ensure_project(parameters)
+        task = self._task({"ProjectId": parameters["ProjectId"], "TaskId": info.get("TaskId")})
         if self._switches["modify_needs_lock"] == "yes" and task.get("Locker") not in (OWNER, "", None):
             raise RefusedError("UnsupportedOperation", f"The current task is locked by {task['Locker']}.")
         fields = self._definition.objects["IntegrationTaskInfo"]
         given = {
             name: value for name, value in info.items() if fields[name].role in ("input", "input_or_server")
         }
-        if "Nodes" in given:
-            given["Nodes"] = self._numbered(given["Nodes"])
+        given = with_node_ids(given, self._switches["node_ids"])
         kept = dict(task)
         if self._switches["modify"] == "replace":
             kept = {name: value for name, value in task.items() if not _is_input(fields, name)}
@@ -160,9 +182,7 @@ class Service:
 
     def _delete(self, parameters: Mapping[str, Any]) -> Fields:
         """Real-time tasks only; a refusal is a success that says no."""
-        task = self._find(parameters["TaskId"])
-        if task is None or task["TaskType"] == OFFLINE:
-            raise RefusedError("ResourceNotFound", "The task does not exist.")
+        task = self._task(parameters, is_offline=False)
         if task["Status"] in _CANNOT_BE_DELETED:
             return {"Data": False, "DeleteFlag": 100, "DeleteErrInfo": "The task is running or suspended."}
         self._storage.remove(task["TaskId"])
@@ -170,21 +190,17 @@ class Service:
         return {"Data": True, "DeleteFlag": 0, "DeleteErrInfo": "task-1 was deleted"}
 
     def _delete_offline(self, parameters: Mapping[str, Any]) -> Fields:
-        task = self._find(parameters["TaskId"])
-        if task is None or task["TaskType"] != OFFLINE:
-            raise RefusedError("ResourceNotFound", "The task does not exist.")
-        self._storage.remove(task["TaskId"])
+        self._storage.remove(self._task(parameters, is_offline=True)["TaskId"])
         return {"Data": True}
 
     # ── reads ───────────────────────────────────────────────────────────────
 
     def _describe(self, parameters: Mapping[str, Any]) -> Fields:
-        task = self._find(parameters["TaskId"])
-        wanted = parameters.get("TaskType", 201)
-        if task is None or (task["TaskType"] == OFFLINE) != (wanted == OFFLINE):
+        task = self._find(parameters)
+        if task is None or not is_of_type(task, parameters):
             how = self._switches["not_found"]
             if how != "null":
-                raise RefusedError(str(how), "The task does not exist.")
+                raise _not_found(how)
             return {"TaskInfo": None, "AgentStatus": None, "TaskVersion": None}
         info = read_back(task, self._definition, self._switches)
         return {"TaskInfo": info, "AgentStatus": None, "TaskVersion": None}
@@ -193,24 +209,10 @@ class Service:
         size, number = parameters["PageSize"], parameters["PageNumber"]
         if not 1 <= size <= int(self._switches["max_page_size"]) or number < 1:
             raise RefusedError("InvalidParameterValue", "The page is out of range.")
-        found = [task for task in self._storage.tasks.values() if self._is_listed(task, parameters)]
-        found.sort(key=lambda task: str(task["CreateTime"]), reverse=_descending(parameters))
+        found = listed(self._storage.tasks.values(), parameters, self._switches, now=self._clock())
         page = found[(number - 1) * size : number * size]
         shown = [read_back(task, self._definition, self._switches) for task in page]
         return {"TaskInfoSet": shown, "TotalCount": len(found)}
-
-    def _is_listed(self, task: Task, parameters: Mapping[str, Any]) -> bool:
-        wanted = parameters.get("TaskType", 201)
-        if task["ProjectId"] != parameters["ProjectId"] or task["_visible_from"] > self._clock():
-            return False
-        if (task["TaskType"] == OFFLINE) != (wanted == OFFLINE):
-            return False
-        for one in parameters.get("Filters") or []:
-            if one.get("Name") == "TaskId" and task["TaskId"] not in (one.get("Values") or []):
-                return False
-            if one.get("Name") == "ProductionState" and "true" in (one.get("Values") or []):
-                return bool(task.get("HasVersion"))
-        return True
 
     def _name_exists(self, parameters: Mapping[str, Any]) -> Fields:
         taken = any(
@@ -224,7 +226,7 @@ class Service:
     # ── running and locking ─────────────────────────────────────────────────
 
     def _commit(self, parameters: Mapping[str, Any]) -> Fields:
-        task = self._task_or_refuse(parameters["TaskId"])
+        task = self._task(parameters)
         if task.get("Locker") not in (OWNER, "", None):
             message = f"The current task is locked by {task['Locker']} and cannot be committed"
             raise RefusedError("UnsupportedOperation", message)
@@ -234,29 +236,29 @@ class Service:
         return {"Data": True}
 
     def _run(self, parameters: Mapping[str, Any], status: int) -> Fields:
-        task = self._task_or_refuse(parameters["TaskId"])
+        task = self._task(parameters)
         self._storage.put({**task, "Status": status, "UpdateTime": self._now_text()})
         return {"Data": True}
 
     def _take_lock(self, parameters: Mapping[str, Any]) -> Fields:
-        task = self._task_or_refuse(parameters["TaskId"])
+        task = self._task(parameters)
         if task.get("Locked") and task.get("Locker") != OWNER:
             raise RefusedError("UnsupportedOperation", f"The current task is locked by {task['Locker']}.")
         self._storage.put({**task, "Locked": True, "Locker": OWNER})
         return {"Data": True}
 
     def _rob_lock(self, parameters: Mapping[str, Any]) -> Fields:
-        task = self._task_or_refuse(parameters["TaskId"])
+        task = self._task(parameters)
         self._storage.put({**task, "Locked": True, "Locker": OWNER})
         return {"RobLockState": {"IsRob": True, "Locker": OWNER}}
 
     def _release_lock(self, parameters: Mapping[str, Any]) -> Fields:
-        task = self._task_or_refuse(parameters["TaskId"])
+        task = self._task(parameters)
         self._storage.put({**task, "Locked": False, "Locker": ""})
         return {"Data": True}
 
     def _lock_status(self, parameters: Mapping[str, Any]) -> Fields:
-        task = self._task_or_refuse(parameters["TaskId"])
+        task = self._task(parameters)
         is_ours = int(task.get("Locker") == OWNER)
         status = {
             "TaskId": task["TaskId"],
@@ -268,36 +270,43 @@ class Service:
 
     # ── inside ──────────────────────────────────────────────────────────────
 
+    def _perform(self, action: str, parameters: Mapping[str, Any]) -> Fields:
+        perform = self._actions.get(action)
+        if perform is None:
+            raise RefusedError("UnsupportedOperation", f"The emulator does not play {action}.")
+        return perform(parameters)
+
     def _do_what_is_late(self) -> None:
+        """In the order in which it is due. What is refused by then has no effect, and nobody hears of it."""
         now = self._clock()
-        due = [late for late in self._late if late[0] <= now]
+        due = sorted((late for late in self._late if late[0] <= now), key=itemgetter(0))
         self._late = [late for late in self._late if late[0] > now]
         for _, action, parameters in due:
-            self._actions[action](parameters)
+            with suppress(RefusedError):
+                self._perform(action, parameters)
+
+    def _ensure_project(self, parameters: Mapping[str, Any]) -> None:
+        """The project is said twice, by the call and in TaskInfo; what a contradiction does is unknown."""
+        said = parameters["TaskInfo"].get("ProjectId") or parameters["ProjectId"]
+        if said != parameters["ProjectId"] and self._switches["project_mismatch"] == "refuse":
+            raise RefusedError("InvalidParameterValue", "TaskInfo.ProjectId is not the project of the call.")
 
     def _ensure_name_is_free(self, project_id: str, name: object) -> None:
         code = self._switches["duplicate_name"]
         if code != "accept" and self._name_exists({"ProjectId": project_id, "TaskName": name})["Data"]:
             raise RefusedError(str(code), "The task name already exists.")
 
-    def _find(self, task_id: str) -> Task | None:
-        return self._storage.tasks.get(task_id)
+    def _find(self, parameters: Mapping[str, Any]) -> Task | None:
+        """The task that a call names, if it is in the project that the call names."""
+        task = self._storage.tasks.get(parameters.get("TaskId") or "")
+        return task if task is not None and task["ProjectId"] == parameters["ProjectId"] else None
 
-    def _task_or_refuse(self, task_id: str) -> Task:
-        task = self._find(task_id)
-        if task is None:
-            raise RefusedError("ResourceNotFound", "The task does not exist.")
+    def _task(self, parameters: Mapping[str, Any], *, is_offline: bool | None = None) -> Task:
+        """The task that a call is about, of that type if it matters; else the call is refused."""
+        task = self._find(parameters)
+        if task is None or is_offline not in (None, task["TaskType"] == OFFLINE):
+            raise _not_found(self._switches["not_found_write"])
         return task
-
-    def _numbered(self, nodes: object) -> object:
-        """Nodes with ids: as written, or the service's own."""
-        if not isinstance(nodes, list):
-            return nodes
-        renumber = self._switches["node_ids"] == "renumber"
-        return [
-            {**node, "Id": str(90_000 + index) if renumber or not node.get("Id") else node["Id"]}
-            for index, node in enumerate(nodes)
-        ]
 
     def _new_id(self, *, is_offline: bool) -> str:
         """A letter and a UUID for real-time tasks; 17 digits of time for offline ones."""
@@ -322,6 +331,5 @@ def _is_input(fields: Mapping[str, Any], name: str) -> bool:
     return field is not None and field.role in ("input", "input_or_server")
 
 
-def _descending(parameters: Mapping[str, Any]) -> bool:
-    order = (parameters.get("OrderFields") or [{}])[0]
-    return bool(order.get("Direction") == "DESC")
+def _not_found(code: str) -> RefusedError:
+    return RefusedError(code, "The task does not exist.")

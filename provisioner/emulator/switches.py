@@ -11,6 +11,9 @@ from typing import Any
 
 from provisioner.errors import UsageError
 
+MAX_NUMBER = 1_000_000_000
+"""The largest number that a switch or a fault takes. Seconds beyond it no clock can tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Switch:
@@ -19,7 +22,7 @@ class Switch:
     name: str
     default: str | int
     values: tuple[str, ...]
-    """Empty: any whole number from 0."""
+    """Empty: any whole number from 0 to ``MAX_NUMBER``."""
 
     known: str
     """``documented`` or ``assumed``."""
@@ -28,25 +31,35 @@ class Switch:
 
 
 _DOCUMENTED, _ASSUMED = "documented", "assumed"
+_CODES = ("ResourceNotFound", "FailedOperation", "InvalidParameter")
 _NAMED = ("accept", "InvalidParameter", "FailedOperation")
-_GONE = ("null", "ResourceNotFound", "FailedOperation")
+_READ = ("as_written", "reserialised")
+_TAKEN = ("refuse", "ignore")
+_MODES = ("captured", "keep", "empty")
+_NUMBERED = ("keep", "renumber", "renumber_all")
 
 SWITCHES = (
     Switch("site", "intl", ("intl", "china"), _DOCUMENTED, "China-only fields are unknown elsewhere"),
-    Switch("calls_per_second", 20, (), _DOCUMENTED, "calls of one action within a second; 0 = no limit"),
+    Switch("calls_per_second", 20, (), _DOCUMENTED, "calls of one key and action in a second; 0 = no limit"),
     Switch("clock_offset_seconds", 0, (), _ASSUMED, "how far the service's clock is ahead"),
     Switch("latency_ms", 0, (), _ASSUMED, "how long every call takes"),
     Switch("duplicate_name", "accept", _NAMED, _ASSUMED, "a second task of the same name in a project"),
-    Switch("not_found", "null", _GONE, _ASSUMED, "how a read says that there is no such task"),
+    Switch("not_found", "null", ("null", *_CODES), _ASSUMED, "how a read says that there is no such task"),
+    Switch("not_found_write", _CODES[0], _CODES, _ASSUMED, "how every other action says so"),
+    Switch("project_mismatch", "refuse", _TAKEN, _ASSUMED, "TaskInfo.ProjectId other than the call's"),
     Switch("modify", "replace", ("replace", "merge"), _ASSUMED, "whether absent fields are cleared"),
     Switch("create_keeps", "all", ("all", "scalars"), _ASSUMED, "whether Config, Nodes, Mappings are kept"),
     Switch("create_offline", "accept", ("accept", "refuse"), _ASSUMED, "whether create takes TaskType 202"),
     Switch("null_parameter", "ignore", ("ignore", "refuse"), _ASSUMED, "an explicit null in a request"),
     Switch("list_lag_seconds", 0, (), _ASSUMED, "how long a new task is missing in listings"),
     Switch("max_page_size", 200, (), _ASSUMED, "larger pages are refused"),
-    Switch("node_ids", "keep", ("keep", "renumber"), _ASSUMED, "whether ids of nodes stay as written"),
-    Switch("console_settings", "none", ("none", "add"), _DOCUMENTED, "settings that nobody wrote"),
-    Switch("task_mode", "keep", ("keep", "empty"), _DOCUMENTED, "TaskMode as it is read back"),
+    Switch("unknown_filter", "refuse", _TAKEN, _ASSUMED, "filters and orders of listings beside the known"),
+    Switch("node_ids", "keep", _NUMBERED, _ASSUMED, "whether nodes keep their ids, and mappings follow"),
+    Switch("unset", "captured", ("captured", "null"), _DOCUMENTED, 'what is not set: "", "-1", -1, [], null'),
+    Switch("console_settings", "add", ("add", "none"), _DOCUMENTED, "settings of nodes that nobody wrote"),
+    Switch("settings_order", "as_written", ("as_written", "reversed"), _ASSUMED, "name-value lists as read"),
+    Switch("json_settings", "as_written", _READ, _ASSUMED, "settings that hold JSON, as read"),
+    Switch("task_mode", "captured", _MODES, _DOCUMENTED, "TaskMode; captured: empty for whole databases"),
     Switch("modify_needs_lock", "no", ("no", "yes"), _ASSUMED, "whether others' locks forbid a modify"),
 )
 BY_NAME: Mapping[str, Switch] = {switch.name: switch for switch in SWITCHES}
@@ -63,12 +76,14 @@ class Switches:
         """The value in force."""
         return self._values[name]
 
-    def set(self, values: Mapping[str, Any]) -> None:
-        """Turn some switches; none if one of them cannot be turned so.
+    def set(self, values: object) -> None:
+        """Turn some switches, by name; none if one of them cannot be turned so.
 
         Raises:
             UsageError: there is no such switch, or it does not take that value.
         """
+        if not isinstance(values, Mapping):
+            raise UsageError(f"Switches are set by an object of names and values, not by {values!r:.80}.")
         self._values.update({name: _checked(name, value) for name, value in values.items()})
 
     def all(self) -> dict[str, Any]:
@@ -79,15 +94,17 @@ class Switches:
 def _checked(name: str, value: object) -> str | int:
     switch = BY_NAME.get(name)
     if switch is None:
-        raise UsageError(f'There is no switch "{name}". There are: {", ".join(BY_NAME)}.')
+        raise UsageError(f'There is no switch "{name:.80}". There are: {", ".join(BY_NAME)}.')
     if switch.values:
         if value not in switch.values:
-            raise UsageError(f'The switch "{name}" takes {" or ".join(switch.values)}, not {value!r}.')
+            raise UsageError(f'The switch "{name}" takes {" or ".join(switch.values)}, not {value!r:.80}.')
         return str(value)
     try:
         number = int(str(value))
     except ValueError:
         number = -1
-    if number < 0:
-        raise UsageError(f'The switch "{name}" takes a whole number from 0, not {value!r}.')
+    if not 0 <= number <= MAX_NUMBER:
+        raise UsageError(
+            f'The switch "{name}" takes a whole number from 0 to {MAX_NUMBER}, not {value!r:.80}.'
+        )
     return number

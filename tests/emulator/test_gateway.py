@@ -9,7 +9,8 @@ import pytest
 
 from provisioner.core.signing import Credential, authorization
 from provisioner.emulator import definition
-from provisioner.emulator.gateway import MAX_BODY_BYTES, Call, Gateway, RefusedError, Request
+from provisioner.emulator.gateway import MAX_BODY_BYTES, Call, Gateway, Request
+from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.switches import SWITCHES, Switches
 from provisioner.errors import UsageError
 
@@ -18,13 +19,13 @@ VECTORS = json.loads((Path(__file__).parents[1] / "golden" / "signing" / "vector
 ]
 NOW = 1_700_000_000
 CREDENTIAL = Credential("AKIDEXAMPLE0001", "EXAMPLEKEY0001")
+OTHER_CREDENTIAL = Credential("AKIDEXAMPLE0002", "EXAMPLEKEY0002")
 GOOD: dict[str, Any] = {"ProjectId": "1", "TaskInfo": {"TaskName": "a"}}
 
 
-def _gateway(clock: Callable[[], float] = lambda: NOW, **switches: Any) -> Gateway:
-    return Gateway(
-        definition.load(), Switches(switches), {CREDENTIAL.secret_id: CREDENTIAL.secret_key}, clock
-    )
+def _gateway(monotonic: Callable[[], float] = lambda: 0.0, **switches: Any) -> Gateway:
+    keys = {one.secret_id: one.secret_key for one in (CREDENTIAL, OTHER_CREDENTIAL)}
+    return Gateway(definition.load(), Switches(switches), keys, lambda: NOW, monotonic)
 
 
 def _request(
@@ -34,6 +35,7 @@ def _request(
     timestamp: int = NOW,
     body: bytes | None = None,
     change: Mapping[str, str | None] | None = None,
+    credential: Credential = CREDENTIAL,
 ) -> Request:
     payload = json.dumps(GOOD if parameters is None else parameters).encode() if body is None else body
     signed = {"content-type": "application/json", "host": "localhost"}
@@ -43,7 +45,7 @@ def _request(
         "x-tc-version": "2021-08-20",
         "x-tc-timestamp": str(timestamp),
         "x-tc-region": "ap-singapore",
-        "authorization": authorization(CREDENTIAL, signed, payload, timestamp=timestamp, service="wedata"),
+        "authorization": authorization(credential, signed, payload, timestamp=timestamp, service="wedata"),
         **(change or {}),
     }
     return Request(
@@ -76,6 +78,7 @@ def test_requests_signed_by_the_vendors_code_pass_the_signature(vector: dict[str
         Switches(),
         {vector["secret_id"]: vector["secret_key"]},
         lambda: float(vector["timestamp"]),
+        lambda: 0.0,
     )
     request = Request("POST", "/", headers, vector["body"].encode())
     assert gateway._signer(request) == vector["secret_id"]
@@ -132,13 +135,15 @@ def test_who_signs_must_be_known_and_sign_what_matters() -> None:
     )
 
 
-def test_the_pace_is_kept_per_action_and_second() -> None:
-    """The twenty-first within a second is refused; other actions and the next second are not."""
-    now = [float(NOW)]
+def test_the_pace_is_kept_per_key_action_and_second() -> None:
+    """The twenty-first within a second is refused; other keys and actions and the next second are not."""
+    now = [0.0]
     gateway = _gateway(lambda: now[0])
     for _ in range(20):
         gateway.admit(_request())
     assert _code(gateway, _request()) == "RequestLimitExceeded"
+    assert _code(gateway, _request(change={"x-tc-region": "elsewhere"})) == "RequestLimitExceeded"
+    gateway.admit(_request(credential=OTHER_CREDENTIAL))
     gateway.admit(_request({"ProjectId": "1", "TaskId": "x"}, action="DescribeIntegrationTask"))
     now[0] += 1
     gateway.admit(_request())
@@ -189,12 +194,71 @@ def test_parameters_are_those_of_the_definition(parameters: object, code: str, t
     assert text in raised.value.message
 
 
+_WITH = '{"ProjectId": "1", "TaskInfo": %s}'
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000], ids=["empty", "list", "torn", "bytes", "deep"]
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        (_WITH % '{"RunningCu": NaN}').encode(),
+        (_WITH % '{"RunningCu": -Infinity}').encode(),
+        (_WITH % '{"RunningCu": 1e400}').encode(),
+        (_WITH % '{"TaskName": "a", "TaskName": "b"}').encode(),
+        (_WITH % "{}").encode("utf-16"),
+        (_WITH % "{}").encode("utf-8-sig"),
+        (_WITH % ('{"SyncType": 1%s}' % ("0" * 5000))).encode(),
+    ],
+    ids=[
+        "empty",
+        "list",
+        "torn",
+        "bytes",
+        "deep",
+        "NaN",
+        "Infinity",
+        "1e400",
+        "twice",
+        "utf-16",
+        "BOM",
+        "long",
+    ],
 )
 def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
-    """Rubbish is answered, not raised."""
+    """Rubbish is answered, not raised; so is what only a lax reader takes for JSON."""
     assert _code(_gateway(), _request(body=body)) == "InvalidParameter"
+
+
+@pytest.mark.parametrize(
+    ("path", "lowest", "highest"),
+    [("SyncType", -(2**63), 2**63 - 1), ("CycleStep", 0, 2**64 - 1)],
+    ids=["int64", "uint64"],
+)
+def test_whole_numbers_keep_to_their_64_bits(path: str, lowest: int, highest: int) -> None:
+    """The last number at either end passes, the next is of the wrong type."""
+
+    def request(number: int) -> Request:
+        info = {path: number} if path == "SyncType" else {"OfflineTaskAddEntity": {path: number}}
+        return _request({"ProjectId": "1", "TaskInfo": info})
+
+    for number in (lowest, highest):
+        _gateway().admit(request(number))
+    for number in (lowest - 1, highest + 1):
+        assert _code(_gateway(), request(number)) == "InvalidParameter"
+
+
+def test_a_number_that_no_float_holds_is_refused() -> None:
+    """However many digits it is written with."""
+    for digits, fits in ((300, True), (400, False)):
+        request = _request({"ProjectId": "1", "TaskInfo": {"RunningCu": 10**digits}})
+        if fits:
+            _gateway().admit(request)
+        else:
+            assert _code(_gateway(), request) == "InvalidParameter"
 
 
 def test_a_body_over_the_limit_is_refused() -> None:
