@@ -112,7 +112,7 @@ def _candidates(before: Sequence[str], current: str) -> Iterator[str]:
     awaiting = _awaiting(before)
     if awaiting is not None:
         yield from _values(awaiting, current, typed)
-    elif is_flag(f"{current}-") and "--" not in before:
+    elif current.startswith("-") and "--" not in before:
         name, equals, value = current.partition("=")
         if equals:
             yield from (

@@ -22,11 +22,15 @@ def enter_root(chdir: str) -> None:
     Raises:
         UsageError: there is no such folder, or no project in it.
     """
-    start = os.path.abspath(chdir or os.curdir)
-    if chdir and not os.path.isdir(start):
-        what = "is not a folder" if os.path.lexists(start) else "there is no such folder"
-        raise UsageError(f"The project's folder cannot be used.\n  {chdir}: {what}")
-    os.chdir(_root_above(start, only_here=bool(chdir)))
+    try:
+        start = os.path.abspath(chdir or os.curdir)
+        if chdir:
+            os.chdir(start)
+        os.chdir(_root_above(start, only_here=bool(chdir)))
+    except FileNotFoundError as error:
+        raise _unusable(chdir, "there is no such folder") from error
+    except OSError as error:
+        raise _unusable(chdir, (error.strerror or "cannot be entered").lower()) from error
 
 
 def read_settings(
@@ -65,6 +69,10 @@ def located(
         Problem(locate(path, index, fault.path, key=fault.at_key), fault.message, severity)
         for fault in faults
     ]
+
+
+def _unusable(chdir: str, why: str) -> UsageError:
+    return UsageError(f"The project's folder cannot be used.\n  {chdir or os.curdir}: {why}")
 
 
 def _root_above(start: str, *, only_here: bool) -> str:

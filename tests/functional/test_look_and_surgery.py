@@ -1,6 +1,8 @@
 """``show``, ``state …``, ``validate --json``, ``apply --json``: what is looked at and what surgery leaves."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -198,12 +200,23 @@ def test_init_reads_what_is_ignored_in_any_encoding(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("nope", "there is no such folder"), ("provisioner.yaml", "is not a folder")]
+    ("name", "why"), [("nope", "there is no such folder"), ("provisioner.yaml", "not a directory")]
 )
 def test_a_folder_that_is_none_is_named(project: Project, name: str, why: str) -> None:
     """Not "there is no project here"."""
     ran = project.run("plan", f"--chdir={name}")
     assert (ran.code, f"{name}: {why}" in ran.err) == (1, True)
+
+
+def test_a_folder_that_was_deleted_is_named(project: Project, tmp_path: Path) -> None:
+    """A shell may stand in one."""
+    gone = tmp_path / "gone"
+    script = 'cd "$1" && rmdir "$1" && "$0" -m provisioner plan'
+    gone.mkdir()
+    ran = subprocess.run(
+        ["sh", "-c", script, sys.executable, str(gone)], check=False, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr.splitlines()[-1]) == (1, "  .: there is no such folder")
 
 
 def test_init_where_it_cannot_be(project: Project) -> None:
