@@ -56,7 +56,7 @@ _FAULTS = {
 }
 """Kind and value. A refusal for pace is waited out, so the last is rarer than the others."""
 
-_APPLY = ("apply", "-auto-approve")
+APPLY = ("apply", "-auto-approve")
 _ENDED_WELL = {0, 5, 6}
 """Exit codes of an apply that was not killed: done, something refused or unreachable, something unknown."""
 
@@ -193,9 +193,26 @@ class World:
 
     # ── runs ────────────────────────────────────────────────────────────────
 
+    def start(self, *words: str, output: str = OUTPUT) -> "subprocess.Popen[bytes]":
+        """The program, on its way; what it says goes to that file of the project's folder."""
+        with open(self._path(output), "wb") as file:
+            return subprocess.Popen(
+                [sys.executable, "-m", "provisioner", *words],
+                cwd=self._folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+            )
+
+    def said(self, output: str = OUTPUT) -> str:
+        """What a process has said so far."""
+        with open(self._path(output), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
     def run_and_kill(self) -> None:
         """One apply, killed unless it has ended before; no address may have two tasks after it."""
-        process = self._start(*_APPLY, "--parallelism", str(self._chance.choice([1, 4, 10])))
+        process = self.start(*APPLY, "--parallelism", str(self._chance.choice([1, 4, 10])))
         is_due = self._moment()
         while process.poll() is None and not is_due():
             time.sleep(0.0005)
@@ -207,7 +224,7 @@ class World:
             self._pending = 0
         self._be_quiet()
         self._judge_run(code, _ENDED_WELL | {-signal.SIGKILL})
-        self._ensure_no_duplicates()
+        self.ensure_no_duplicates()
 
     def finish(self) -> None:
         """Apply, undisturbed, until there is nothing left to do; then count."""
@@ -215,14 +232,14 @@ class World:
         self._emulator.switches.set({"list_lag_seconds": 0})
         for _ in range(_UNDISTURBED):
             self.let_time_pass()
-            code = self._start(*_APPLY).wait()
+            code = self.start(*APPLY).wait()
             self._judge_run(code, _ENDED_WELL)
             if code == 0:
                 break
         else:
-            raise Violation(f"not done after {_UNDISTURBED} undisturbed applies:\n{self._output()}")
-        self._count()
-        if self._start("plan", "-detailed-exitcode").wait() != 0:
+            raise Violation(f"not done after {_UNDISTURBED} undisturbed applies:\n{self.said()}")
+        self.count()
+        if self.start("plan", "-detailed-exitcode").wait() != 0:
             raise Violation("a plan after the last apply is not empty")
 
     # ── judging ─────────────────────────────────────────────────────────────
@@ -232,24 +249,29 @@ class World:
         calls, self._emulator.calls = self._emulator.calls, []
         self.report.writes += sum(call.action in _WRITES for call in calls)
         self.report.faults += sum(bool(call.fault) for call in calls)
-        output = self._output()
+        output = self.said()
         if code not in allowed or "Traceback" in output:
             raise Violation(f"an apply ended with {code}:\n{output}")
 
-    def _ensure_no_duplicates(self) -> None:
+    def ensure_no_duplicates(self) -> None:
+        """No address has two tasks.
+
+        Raises:
+            Violation: one has.
+        """
         names = Counter(task["TaskName"] for task in self._emulator.service.tasks())
         self.report.duplicates = sum(count - 1 for count in names.values())
         if self.report.duplicates:
             twice = ", ".join(name for name, count in names.items() if count > 1)
             raise Violation(f"more than one task: {twice}")
 
-    def _count(self) -> None:
+    def count(self) -> None:
         """Tasks at the service against TaskIds in the state against manifests.
 
         Raises:
             Violation: they are not the same.
         """
-        self._ensure_no_duplicates()
+        self.ensure_no_duplicates()
         tasks = {task["TaskName"]: task for task in self._emulator.service.tasks()}
         there = {name: task["TaskId"] for name, task in tasks.items()}
         state = LocalBackend(self._path(STATE), stack=STACK, tool_version="").load()
@@ -265,17 +287,6 @@ class World:
                 raise Violation(f"{name} is not what its manifest says: {task}")
 
     # ── inside ──────────────────────────────────────────────────────────────
-
-    def _start(self, *words: str) -> "subprocess.Popen[bytes]":
-        with open(self._path(OUTPUT), "wb") as output:
-            return subprocess.Popen(
-                [sys.executable, "-m", "provisioner", *words],
-                cwd=self._folder,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=output,
-            )
 
     def _environment(self) -> dict[str, str]:
         ours = ("PROVISIONER_", "TENCENTCLOUD_", "COVERAGE_")
@@ -371,10 +382,6 @@ class World:
     def _write(self, name: str, text: str) -> None:
         with open(self._path(name), "w", encoding="utf-8") as file:
             file.write(text)
-
-    def _output(self) -> str:
-        with open(self._path(OUTPUT), encoding="utf-8", errors="replace") as file:
-            return file.read()
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, name)

@@ -1,0 +1,6 @@
+"""Make the scripts beside this file importable by their tests."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
