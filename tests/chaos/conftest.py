@@ -1,6 +1,0 @@
-"""Make the scripts beside this file importable by their tests."""
-
-import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
