@@ -22,7 +22,8 @@ from provisioner.core.journal import Resolved, Verdict
 from provisioner.core.state import State, TaskRecord
 from provisioner.emulator.server import EmulatorServer
 from provisioner.errors import StateLockedError
-from provisioner.store.backend import Holder, LocalBackend
+from provisioner.store.backend import LocalBackend
+from provisioner.store.lock import Holder
 
 _NAMES = ("one", "other")
 _REFUSED = 4
