@@ -601,6 +601,33 @@ def test_a_server_that_never_answers_is_left(remote: Remote, monkeypatch: pytest
     assert not (remote.project.root / "provisioner.state.json").exists()
 
 
+# ── runs that are in progress, and runs that were cut short ─────────────────
+
+
+@pytest.mark.parametrize("command", ["show", "plan"])
+def test_a_run_in_progress_and_an_interrupted_one_are_told_of(remote: Remote, command: str) -> None:
+    """By whom, since when, and what is open; nothing of it once the next apply has come to its end."""
+    remote.write_tasks(1)
+    assert remote.project.run(command).err == ""
+    remote.emulator.faults.add("answer_late", CREATE)
+    process = remote.start()
+    remote.wait_for_tasks(1)
+    who = f": __main__.py apply, pid {process.pid} on {os.uname().nodename}, since 2"
+    in_progress = remote.project.run(command)
+    assert in_progress.err.startswith(f"A run is in progress{who}")
+    assert in_progress.err.endswith("What is shown may be out of date.\n")
+    process.kill()
+    process.communicate()
+    interrupted = remote.project.run(command)
+    assert interrupted.err.startswith(f"The last run was interrupted{who}")
+    assert interrupted.err.endswith("What it did is recorded; the next apply goes on from there.\n")
+    assert "write has an unknown outcome" in interrupted.out
+    remote.gate.open()
+    assert remote.apply().code == 0
+    assert remote.project.run(command).err == ""
+    remote.ensure_exactly_once()
+
+
 # ── what lies about in the environment ──────────────────────────────────────
 
 
