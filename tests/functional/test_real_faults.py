@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import resource
+import shutil
 import socket
 import socketserver
 import subprocess
@@ -295,6 +296,52 @@ def test_a_state_that_is_removed_during_an_apply_stops_it(remote: Remote) -> Non
     assert "an earlier state was lost" in held.out
     remote.let_time_pass()
     assert remote.apply().code == 0
+    remote.ensure_exactly_once()
+
+
+def test_a_lock_file_that_is_removed_lets_nobody_create_twice(remote: Remote) -> None:
+    """A second run begins beside the first: it finds what is in flight, and the first one stops."""
+    remote.write_tasks(3)
+    remote.emulator.faults.add("answer_late", CREATE)
+    first = remote.start("--parallelism", "1")
+    task_ids = remote.wait_for_tasks(1)
+    (remote.project.root / "provisioner.state.lock").unlink()
+    second = remote.start()
+    _, err = second.communicate(timeout=60)
+    assert second.returncode == 0, err
+    assert f"t0: found in WeData and recorded [id={task_ids[0]}]" in err
+    remote.gate.open()
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 4, err
+    assert f"t0 = {task_ids[0]}" in err
+    assert remote.creates() == 3
+    remote.ensure_exactly_once()
+
+
+def test_a_whole_backup_that_is_put_back_finds_what_was_made_since(remote: Remote, tmp_path: Path) -> None:
+    """State and journal of yesterday: adopted by its marker, and new creates wait for one window."""
+    names = ("provisioner.state.json", "provisioner.state.journal")
+    remote.write_tasks(2)
+    assert remote.apply().code == 0
+    for name in names:
+        shutil.copy(remote.project.root / name, tmp_path)
+    remote.write_tasks(4)
+    assert remote.apply().code == 0
+    shutil.copy(tmp_path / names[0], remote.project.root)
+    refused = remote.apply()
+    assert refused.code == 4
+    assert "is older than its journal (serial 3): it was probably restored from a backup" in refused.err
+    shutil.copy(tmp_path / names[1], remote.project.root)
+    remote.write_tasks(5)
+    held = remote.apply()
+    assert held.code == 6
+    assert held.err.count("found in WeData and recorded") == 2
+    assert (
+        "t4: an earlier state was lost, and what it had sent may still take effect; pending until" in held.err
+    )
+    remote.let_time_pass()
+    assert remote.apply().code == 0
+    assert remote.creates() == 5
     remote.ensure_exactly_once()
 
 
