@@ -3,6 +3,7 @@
 #
 #   make demo    the main job against the embedded emulator
 #   make test    lint, types, import rules and every test: what CI runs
+#   make test-long  the same promises in large amounts, for hours; prints its counts
 #   make check   lint, types and import rules only
 #   make bench   measure, and print ratios
 #   make lock    bring the lock files up to date
@@ -11,9 +12,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# How much of it: for parts, make test-long KILLS=100 ROUNDS=100 APPLIES=10
+KILLS ?= 10000
+ROUNDS ?= 5000
+APPLIES ?= 200
+SEED ?= 1
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench lock golden clean
+.PHONY: demo test test-long check bench lock golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/provisioner validate
@@ -27,6 +33,11 @@ test: check
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/*,provisioner/engine/*,provisioner/store/*'
+
+test-long: $(VENV)/.test
+	$(BIN)/python tests/chaos/chaos.py --tasks 200 --kills $(KILLS) --seed $(SEED)
+	$(BIN)/python tests/chaos/two_processes.py --rounds $(ROUNDS) --applies $(APPLIES) --seed $(SEED)
+	SIMULATION=long $(BIN)/python -m pytest -q -s tests/simulation
 
 check: $(VENV)/.test
 	$(BIN)/ruff check

@@ -1,6 +1,7 @@
-"""Make the helpers beside this file importable by every test: builders, fakes."""
+"""Make the helpers beside this file importable by every test, and the scripts in ``chaos``."""
 
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+_HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [_HERE, os.path.join(_HERE, "chaos")]

@@ -1,6 +1,6 @@
 """``apply`` and ``destroy``: read, settle, plan, show, ask, carry out, say how it went.
 
-Read ``_carry_out`` for the order of things; what a run does is in ``engine.run``, what happens to one
+Read ``_run`` for the order of things; what a run does is in ``engine.run``, what happens to one
 task in ``engine.steps``.
 """
 
@@ -25,7 +25,7 @@ from provisioner.core.plan_document import decides_the_same, to_document
 from provisioner.core.state import State
 from provisioner.engine.run import Outcome, keep_protection
 from provisioner.engine.settle import Settled
-from provisioner.errors import StalePlanError, UsageError
+from provisioner.errors import StalePlanError, StateError, UsageError
 from provisioner.render.plan_text import render_plan
 
 
@@ -66,7 +66,8 @@ def apply(terminal: Terminal, options: Options, chosen: ApplyOptions) -> int:
         outcome = command.under_lock(read_again=has_waited)
         if outcome is None:
             return command.cancel()
-    return conclude(terminal, outcome, as_json=chosen.as_json)
+        # Before the lock is given back: should that fail, it has been said what was done.
+        return conclude(terminal, outcome, as_json=chosen.as_json)
 
 
 class _Command:
@@ -130,6 +131,17 @@ class _Command:
         return UsageError.exit_code
 
     def _carry_out(self, api: TaskApi, shown: Plan) -> Outcome | None:
+        """Do it; where the disk forbids to go on, the command that goes on is named."""
+        try:
+            return self._run(api, shown)
+        except StateError as error:
+            if type(error) is not StateError:
+                # It has words of its own for what to do.
+                raise
+            command = "destroy" if self._chosen.destroy else "apply"
+            raise StateError(f"{error}\nContinue with:\n  provisioner {command}") from error
+
+    def _run(self, api: TaskApi, shown: Plan) -> Outcome | None:
         run = self._machine.run(api, desired=self._desired, plan_of=self._plan, wait=self._chosen.wait)
         plan = run.prepare()
         self._found = run.settled

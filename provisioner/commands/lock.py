@@ -1,4 +1,4 @@
-"""Hold the state's lock, waiting as long as a person is willing to."""
+"""Hold the state's lock, waiting as long as a person is willing to; say what it tells of other runs."""
 
 import os
 import sys
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from provisioner.commands.terminal import Terminal
+from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.errors import StateLockedError
 from provisioner.store.backend import LocalBackend
-from provisioner.store.lock import Holder
+from provisioner.store.lock import Holder, StateLock
 
 _LOOK_SECONDS = 0.2
 _MOMENT_SECONDS = 2.0
@@ -40,6 +41,22 @@ def locked(terminal: Terminal, backend: LocalBackend, timeout_seconds: float = 0
                     said = True
                 time.sleep(_LOOK_SECONDS)
         yield said
+
+
+def last_run(lock: StateLock) -> str:
+    """That a run is in progress, or that the last one was cut short; empty if neither."""
+    before = lock.holder()
+    who = "" if before is None else f": {printable(str(before.command))}, {_who(before)}"
+    if lock.is_held():
+        return f"A run is in progress{who}. What is shown may be out of date."
+    # A run that has come to its end leaves no name; one that did so just now is seen by looking twice.
+    if before is None or lock.holder() != before:
+        return ""
+    return f"The last run was interrupted{who}. What it did is recorded; the next apply goes on from there."
+
+
+def _who(holder: Holder) -> str:
+    return f"pid {holder.pid} on {printable(str(holder.host))}, since {printable(str(holder.since))}"
 
 
 def this_run(now: int) -> Holder:

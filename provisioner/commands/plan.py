@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 
+from provisioner.commands.lock import last_run
 from provisioner.commands.project import (
     Manifests,
     Options,
@@ -52,8 +53,8 @@ def plan(  # one parameter a flag
     backend = project.backend()
     state = load_state(project, backend)
     desired = desired_tasks(terminal, project, state, destroy=destroy)
-    if backend.lock.is_held():
-        terminal.say("Another run holds the lock: an apply is in progress, so this plan may be out of date.")
+    if told := last_run(backend.lock):
+        terminal.say(told)
     wanted = {} if destroy else desired
     planned = plan_of(project, wanted, state, targets=targets, destroy=destroy)
     ensure_allowed(planned, state, limits_of(project), desired)

@@ -3,6 +3,7 @@
 import json
 import os
 
+from provisioner.commands.lock import last_run
 from provisioner.commands.plan import read_saved
 from provisioner.commands.project import Options, open_project
 from provisioner.commands.state import known
@@ -25,8 +26,8 @@ def show(terminal: Terminal, options: Options, *, plan_file: str | None, as_json
         return 0
     backend = open_project(options).backend()
     state = backend.load()
-    if backend.lock.is_held():
-        terminal.say("Another run holds the lock: an apply is in progress.")
+    if told := last_run(backend.lock):
+        terminal.say(told)
     if as_json:
         terminal.document(_json(_state_document(state)))
     else:

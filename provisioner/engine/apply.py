@@ -325,7 +325,7 @@ class Applier:
         if self._unrecorded:
             ids = "\n".join(f"  {line}" for line in self._unrecorded)
             text += f"\nThese tasks were created and could not be recorded:\n{ids}"
-        return text + "\nNothing more was sent. Run the command again: it looks for what was in flight."
+        return text + "\nNothing more was sent. The next run looks for what was in flight."
 
 
 def _send(active: _Active) -> Send:

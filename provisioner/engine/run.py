@@ -18,6 +18,7 @@ from provisioner.engine.apply import Applied, Applier
 from provisioner.engine.ports import Outside, StateBackend
 from provisioner.engine.settle import Settled, Settler, Window
 from provisioner.engine.steps import Context, Result
+from provisioner.errors import StateError
 
 _ENTRY_BYTES = 2_000
 """Journal space for the entries of one write beside the body, generously."""
@@ -149,8 +150,11 @@ class Run:
         Raises:
             StateError: the snapshot could not be written; what is on disk folds to the same state.
         """
-        keep_protection(self._backend, self._wish.desired, targets)
-        self._backend.commit()
+        try:
+            keep_protection(self._backend, self._wish.desired, targets)
+            self._backend.commit()
+        except StateError as error:
+            raise StateError(f"{error}\nWhat was done is recorded in the journal.") from error
 
     # ── inside ──────────────────────────────────────────────────────────────
 
@@ -220,10 +224,17 @@ class Run:
         )
 
     def _ready(self, changes: Sequence[Change] = ()) -> None:
-        """Make the journal ready for the entries of these changes."""
+        """Make the journal ready for the entries of these changes.
+
+        Raises:
+            StateError: it cannot be; nothing of them is sent.
+        """
         bodies = sum(len(repr(change.after or change.before).encode(errors="replace")) for change in changes)
         reserve_bytes = _ENTRIES_WITH_BODY * (bodies + _ENTRY_BYTES * len(changes))
-        self._backend.begin(first=self._wish.first, reserve_bytes=reserve_bytes)
+        try:
+            self._backend.begin(first=self._wish.first, reserve_bytes=reserve_bytes)
+        except StateError as error:
+            raise StateError(f"{error}\nNothing more was sent.") from error
 
 
 def keep_protection(

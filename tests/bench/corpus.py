@@ -3,6 +3,11 @@
 import os
 import random
 
+from provisioner.core.address import JSONObject, TaskId
+from provisioner.core.state import TaskRecord
+
+STACK = "0011223344556677"
+
 _TYPES = ("bigint", "varchar", "decimal(12,2)", "timestamp", "int", "string", "boolean", "date")
 _WORDS = (
     "order",
@@ -62,6 +67,31 @@ def manifest(number: int, chance: random.Random) -> str:
     return "\n".join(lines) + "\n"
 
 
+def task_record(name: str) -> TaskRecord:
+    """A task of that size, as a state has it."""
+    nodes: list[JSONObject] = [
+        {
+            "Id": node,
+            "Name": f"{name}-{node}",
+            "Config": {f"setting{index}": f"value-{index}" for index in range(10)},
+            "Schema": [
+                {"Id": f"{node}{index}", "Name": f"column_{index}", "Type": "bigint"} for index in range(12)
+            ],
+        }
+        for node in ("1", "2")
+    ]
+    return TaskRecord(
+        project_id="17865298918277529",
+        task_id=TaskId(f"h9d{name}"),
+        task_type=201,
+        spec={"TaskName": name, "SyncType": 2, "TaskType": 201, "Nodes": nodes},
+        digest="d" * 64,
+        request_id="8d6cc27b-0000-4000-8000-000000000000",
+        applied_at="2026-11-24T00:00:00Z",
+        attempt="0123456789abcdef",
+    )
+
+
 def write_project(folder: str, count: int, *, seed: int = 1, endpoint: str = "embedded") -> None:
     """A project with that many manifests, a hundred a folder."""
     chance = random.Random(seed)
@@ -71,4 +101,4 @@ def write_project(folder: str, count: int, *, seed: int = 1, endpoint: str = "em
         with open(os.path.join(below, f"task-{number:06d}.yaml"), "w", encoding="utf-8") as file:
             file.write(manifest(number, chance))
     with open(os.path.join(folder, "provisioner.yaml"), "w", encoding="utf-8") as file:
-        file.write(f"stack: 0011223344556677\nproject_id: '1'\nregion: ap-singapore\nendpoint: {endpoint}\n")
+        file.write(f"stack: {STACK}\nproject_id: '1'\nregion: ap-singapore\nendpoint: {endpoint}\n")

@@ -14,6 +14,7 @@ from fakes import (
     OK,
     START,
     WINDOW_SECONDS,
+    MemoryBackend,
     World,
     refused,
     spec_of,
@@ -26,7 +27,7 @@ from provisioner.core.plan import Action
 from provisioner.core.state import WriteKind
 from provisioner.engine import by_hand
 from provisioner.engine.run import Outcome, keep_protection
-from provisioner.errors import ApiRefusedError, ApiUnreachableError
+from provisioner.errors import ApiRefusedError, ApiUnreachableError, StateError
 
 A, B = spec_of("a"), spec_of("b")
 A_CHANGED = spec_of("a", {"Config": {"parallelism": "2"}})
@@ -305,3 +306,32 @@ def test_a_person_says_that_there_is_none() -> None:
     by_hand.declare_absent(world.backend, attempt)
     assert _ran(world, A).applied.failures == []
     assert len(world.api.tasks) == 1
+
+
+# ── when the disk refuses ───────────────────────────────────────────────────
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise StateError("the disk is full")
+
+
+def test_a_journal_that_cannot_be_made_ready_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so."""
+    world = World()
+    run = world.run(A)
+    plan = run.prepare()
+    monkeypatch.setattr(world.backend, "begin", _refuse)
+    with pytest.raises(StateError, match=r"^the disk is full\nNothing more was sent\.$"):
+        run.carry_out(plan)
+    assert not world.api.tasks
+
+
+def test_a_snapshot_that_cannot_be_written_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done is in the journal, and that is said."""
+    world = World()
+    run = world.run(A)
+    plan = run.prepare()
+    monkeypatch.setattr(world.backend, "commit", _refuse)
+    with pytest.raises(StateError, match=r"^the disk is full\nWhat was done is recorded in the journal\.$"):
+        run.carry_out(plan)
+    assert MemoryBackend(world.backend.memory, stack=STACK).load().tasks.keys() == {A.address}
