@@ -13,6 +13,7 @@ from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent,
 from provisioner.cloud.pace import Pace
 from provisioner.core.address import TaskId
 from provisioner.core.calls import CreateTask, DeleteTask, Done, ModifyTask, Refused, Reply, Unknown, Write
+from provisioner.core.manifest import task_type_of
 from provisioner.core.signing import Credential
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError, UsageError
 
@@ -349,6 +350,31 @@ def test_both_types_are_listed() -> None:
         ("201", 201),
         ("202", 202),
     }
+
+
+@pytest.mark.parametrize(
+    ("shown", "asked", "family"),
+    [
+        (0, 201, 201),
+        (0, 202, 201),
+        (1, 201, 201),
+        (202, 201, 202),
+        (None, 202, 202),
+        (True, 202, 202),
+        ("x", 201, 201),
+    ],
+)
+def test_a_task_is_of_a_family_whatever_number_is_shown(shown: Any, asked: int, family: int) -> None:
+    """By the same mapping as a manifest's: the number chooses the API action that deletes it."""
+    item = {"TaskId": "t", "TaskType": shown}
+
+    def play(_action: str, parameters: dict[str, Any]) -> Happened:
+        items = [item] if parameters["TaskType"] == asked else []
+        return answered(TaskInfoSet=items, TotalCount=len(items))
+
+    assert [task.task_type for task in World(play).api.inventory("1").tasks] == [family]
+    if shown is not None and not isinstance(shown, bool | str):
+        assert task_type_of(item) == family
 
 
 def test_a_task_deleted_while_listing_hides_no_other() -> None:
