@@ -6,9 +6,11 @@ unknown costs a listing; one that is wrongly called refused makes a second task.
 
 Source: the list of refusals before effect is that of the create protocol; what may be repeated
 follows the vendor's list of common error codes. A code with a sub-code (``AuthFailure.TokenFailure``)
-falls back to its part before the first dot.
+falls back to its part before the first dot. The gateway's older errors have codes of the same names
+and no such list, so they are no codes here: they arrive as ``Unusable``.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
@@ -19,6 +21,8 @@ SIGNATURE_EXPIRE = "AuthFailure.SignatureExpire"
 TOKEN_FAILURE = "AuthFailure.TokenFailure"  # noqa: S105  # the name of an error code
 RATE_LIMIT = "RequestLimitExceeded"
 NOT_FOUND = "ResourceNotFound"
+
+_CODE = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 _REFUSED_BEFORE_EFFECT = frozenset(
     {
@@ -106,7 +110,7 @@ class Unusable:
     """Something came back that is not an answer of the service."""
 
     code: str
-    """``HTTP 502``, ``NotJSON``, ``NoResponse``, ``TooLarge``."""
+    """``HTTP 502``, ``NotJSON``, ``NoResponse``, ``NoCode``, ``OldError``, ``TooLarge``."""
 
     reason: str
     status: int = 200
@@ -142,8 +146,8 @@ Happened: TypeAlias = "NotSent | Lost | Unusable | Failed | Answered"
 
 
 def family(code: str) -> str:
-    """An error code without its sub-code."""
-    return code.partition(".")[0]
+    """An error code without its sub-code; what is not spelled like a code is a family of its own."""
+    return code.partition(".")[0] if _CODE.fullmatch(code) else code
 
 
 def is_not_found(happened: Happened) -> bool:

@@ -31,6 +31,7 @@ from urllib3.exceptions import TimeoutError as LibraryTimeoutError
 
 from provisioner.cloud.connection import Watch, WatchedAdapter, watched
 from provisioner.cloud.endpoint import Endpoint
+from provisioner.cloud.failures import shown
 from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
 from provisioner.core.text import printable
 
@@ -204,7 +205,7 @@ def _no_constant(name: str) -> NoReturn:
 def _judged(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401  # straight out of JSON
     response = document.get("Response") if isinstance(document, dict) else None
     if not isinstance(response, dict):
-        return _without_response(document, server_time)
+        return _without_response(document)
     request_id = printable(_text(response.get("RequestId")))[:200]
     error = response.get("Error")
     if error is None:
@@ -219,14 +220,13 @@ def _judged(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401
     )
 
 
-def _without_response(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401  # straight out of JSON
+def _without_response(document: Any) -> Unusable:  # noqa: ANN401  # straight out of JSON
     """An error in the gateway's older form, or nothing that can be used."""
     if isinstance(document, dict) and document.get("code") not in (None, 0):
-        # The number stays in the code, so that it is never taken for one of today's codes: what those
-        # promise about a write was not promised for the old ones.
-        words = _text(document.get("codeDesc")) or "error"
-        code = f"{words} ({document['code']})"
-        return Failed(code=code, message=_text(document.get("message")), server_time=server_time)
+        # Not a Failed, although it has a code: what today's codes promise about a write was not promised
+        # for the old ones, so none of them may be looked up in the table.
+        words = f"{_text(document.get('codeDesc'))} ({document['code']}): {_text(document.get('message'))}"
+        return Unusable(code="OldError", reason=f"an error in an older form: {shown(words)}")
     return Unusable(code="NoResponse", reason="the answer is JSON without a Response")
 
 

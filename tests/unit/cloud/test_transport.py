@@ -21,7 +21,19 @@ import urllib3.util.connection
 from provisioner.cloud import connection
 from provisioner.cloud import transport as module
 from provisioner.cloud.endpoint import parse_endpoint
-from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
+from provisioner.cloud.outcome import (
+    Answered,
+    Failed,
+    Happened,
+    Kind,
+    Lost,
+    NotSent,
+    Unusable,
+    Verdict,
+    is_not_found,
+    is_rate_limit,
+    verdict_of,
+)
 from provisioner.cloud.transport import Timeouts, Transport
 
 SECRET = "EXAMPLE-AUTHORIZATION"
@@ -196,7 +208,6 @@ def test_a_chunked_answer_is_read(serve: Serve, open_transport: Open) -> None:
     assert happened == Answered(response={"RequestId": "r-1"}, request_id="r-1", server_time=None)
 
 
-OLD_ERROR = b'{"code": 4400, "codeDesc": "RequestLimitExceeded", "message": "old"}'
 BODIES: list[tuple[str, Script, Happened]] = [
     (
         "error",
@@ -208,12 +219,6 @@ BODIES: list[tuple[str, Script, Happened]] = [
         reply(answer(Error=None)),
         Answered(response={"RequestId": "r-1", "Error": None}, request_id="r-1", server_time=1700000000),
     ),
-    (
-        "old error",
-        reply(OLD_ERROR),
-        Failed(code="RequestLimitExceeded (4400)", message="old", server_time=1700000000),
-    ),
-    ("old error bare", reply(b'{"code": 1}'), Failed(code="error (1)", message="", server_time=1700000000)),
 ]
 
 
@@ -234,6 +239,8 @@ UNUSABLE: list[tuple[str, Script, str]] = [
     ("broken compression", reply(b"plain", "Content-Encoding: gzip"), "NotJSON"),
     ("list", reply(b"[]"), "NoResponse"),
     ("no Response", reply(b'{"code": 0}'), "NoResponse"),
+    ("old error, bare", reply(b'{"code": 1}'), "OldError"),
+    ("old error, odd", reply(b'{"code": {"a": []}, "codeDesc": 7, "message": null}'), "OldError"),
     ("Response a text", reply(b'{"Response": "yes"}'), "NoResponse"),
     ("error a text", reply(answer(Error="yes")), "NoCode"),
     ("error without code", reply(answer(Error={"Message": "m"})), "NoCode"),
@@ -248,6 +255,33 @@ def test_what_is_no_answer(serve: Serve, open_transport: Open, script: Script, c
     happened = open_transport(serve(script).url).exchange(b"{}", HEADERS)
     assert isinstance(happened, Unusable)
     assert happened.code == code
+
+
+OLD_CODES = (
+    "RequestLimitExceeded",
+    "RequestLimitExceeded.Foo",
+    "InvalidParameter.Foo",
+    "ResourceNotFound.Foo",
+    "AuthFailure.SignatureExpire",
+    "AuthFailure.TokenFailure",
+    "",
+)
+
+
+@pytest.mark.parametrize("old_code", OLD_CODES)
+def test_an_error_in_the_older_form_says_nothing_certain_about_a_write(
+    serve: Serve, open_transport: Open, old_code: str
+) -> None:
+    """Whatever its name: the list of codes without effect is not about those."""
+    body = json.dumps({"code": 4400, "codeDesc": old_code, "message": "old\x1b"}).encode()
+    happened = open_transport(serve(reply(body)).url).exchange(b"{}", HEADERS)
+    assert isinstance(happened, Unusable)
+    assert happened.code == "OldError"
+    assert f"{old_code} (4400): old\\x1b" in happened.reason
+    assert not is_rate_limit(happened)
+    assert not is_not_found(happened)
+    for kind in Kind:
+        assert verdict_of(kind, happened) is (Verdict.REFUSED if kind is Kind.READ else Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:1/", "http://[", "/elsewhere"])
