@@ -125,6 +125,9 @@ class Failed:
     message: str
     """The service's text, not yet made printable."""
 
+    names_task: bool = False
+    """Whether a TaskId came with it: then the reply contradicts itself."""
+
     request_id: str = ""
     server_time: int | None = None
     """Unix seconds from the ``Date`` header; None if there was none."""
@@ -174,7 +177,7 @@ def verdict_of(kind: Kind, happened: Happened) -> Verdict:
         case Unusable():
             return _of_unusable(kind, happened)
         case Failed():
-            return _of_failed(kind, happened.code)
+            return _of_failed(kind, happened)
         case _:
             assert_never(happened)
 
@@ -186,7 +189,10 @@ def _of_unusable(kind: Kind, unusable: Unusable) -> Verdict:
     return Verdict.REPEAT if is_passing else Verdict.REFUSED
 
 
-def _of_failed(kind: Kind, code: str) -> Verdict:
+def _of_failed(kind: Kind, failed: Failed) -> Verdict:
+    code = failed.code
+    if failed.names_task and kind is not Kind.READ:
+        return Verdict.UNKNOWN
     if code in (SIGNATURE_EXPIRE, TOKEN_FAILURE) or family(code) == RATE_LIMIT:
         return Verdict.REPEAT
     if family(code) == NOT_FOUND and kind in (Kind.READ, Kind.DELETE):

@@ -181,7 +181,7 @@ def _happened(response: Response) -> Happened:
     if body is None:
         return Unusable(code="TooLarge", reason=f"the answer is larger than {MAX_REPLY_BYTES} bytes")
     try:
-        document = json.loads(body, parse_constant=_no_constant)
+        document = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_each_name_once)
     except (ValueError, RecursionError):
         return Unusable(code="NotJSON", reason="the answer is not JSON")
     return _judged(document, _server_time(response.headers.get("Date")))
@@ -202,6 +202,14 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are unique: of two values under one name neither can be believed."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return members
+
+
 def _judged(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401  # straight out of JSON
     response = document.get("Response") if isinstance(document, dict) else None
     if not isinstance(response, dict):
@@ -215,6 +223,7 @@ def _judged(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401
     return Failed(
         code=_text(error.get("Code")),
         message=_text(error.get("Message")),
+        names_task=response.get("TaskId") is not None,
         request_id=request_id,
         server_time=server_time,
     )

@@ -38,6 +38,9 @@ VERSION = "2021-08-20"
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
 """Source: the vendor's limit for a POST signed with TC3-HMAC-SHA256."""
 
+_MAX_ID_LENGTH = 256
+"""Many times what the service gives: a letter and a UUID, or 17 digits."""
+
 CREATE = "CreateIntegrationTask"
 MODIFY = "ModifyIntegrationTask"
 DELETE = "DeleteIntegrationTask"
@@ -202,15 +205,20 @@ def write_reply(write: Write, answered: Answered) -> Reply:
 
 
 def create_reply(answered: Answered) -> Reply:
-    """The new task's id. Without one a task may have been made all the same."""
-    task_id = answered.response.get("TaskId")
-    if isinstance(task_id, str) and task_id.strip():
-        return Done(task_id=TaskId(task_id), request_id=answered.request_id)
-    return Unknown(
-        code="NoTaskId",
-        message="the service named no TaskId for the new task",
-        request_id=answered.request_id,
-    )
+    """The new task's id. Without one that can be used a task may have been made all the same."""
+    task_id, request_id = answered.response.get("TaskId"), answered.request_id
+    if not isinstance(task_id, str) or not task_id.strip():
+        message = "the service named no TaskId for the new task"
+        return Unknown(code="NoTaskId", message=message, request_id=request_id)
+    if not _is_usable(task_id):
+        message = f"the service named a TaskId that cannot be one: {printable(task_id[:_MAX_ID_LENGTH])}"
+        return Unknown(code="BadTaskId", message=message, request_id=request_id)
+    return Done(task_id=TaskId(task_id), request_id=request_id)
+
+
+def _is_usable(task_id: str) -> bool:
+    """Whether a later request, a line of the journal and a terminal can all hold this id."""
+    return task_id.isprintable() and task_id == task_id.strip() and 0 < len(task_id) <= _MAX_ID_LENGTH
 
 
 def already_gone(write: Write, *, request_id: str) -> Reply:
@@ -300,8 +308,9 @@ def _task(info: JSONValue, action: str, asked_type: int, answered: Answered) -> 
     if not isinstance(info, Mapping):
         raise unusable(action, f"TaskInfo is {_shape(info)}", answered)
     task_id = _text(info, "TaskId", action, answered)
-    if not task_id.strip():
-        raise unusable(action, "a task has no TaskId", answered)
+    if not _is_usable(task_id):
+        what = f"the TaskId {printable(task_id[:_MAX_ID_LENGTH])}" if task_id.strip() else "no TaskId"
+        raise unusable(action, f"a task has {what}", answered)
     task_type = info.get("TaskType")
     return RemoteTask(
         task_id=TaskId(task_id),

@@ -103,7 +103,7 @@ class Unknown:
 
     code: str
     """The service's code where there was one, else ours: ``Timeout``, ``ConnectionLost``,
-    ``HTTP 502``, ``NotJSON``, ``NoTaskId``."""
+    ``HTTP 502``, ``NotJSON``, ``NoTaskId``, ``BadTaskId``."""
 
     message: str
     request_id: str = ""

@@ -106,9 +106,23 @@ def test_signing_counts_for_the_pace() -> None:
     assert world.api.seconds_until_ready("CreateIntegrationTask") > 0.05
 
 
+BAD_IDS = ("\ud800", "a\x00b", "a\x1b[31m", " lead", "trail\t", "trail ", "a\nb", "a\u202eb", "x" * 257)
+
+
+def test_the_longest_usable_id_is_an_id() -> None:
+    """Ids are opaque: only what cannot be stored, sent or shown is none."""
+    for task_id in ("x" * 256, "a b", "名"):
+        reply = script(answered(TaskId=task_id)).write(CREATE)
+        assert reply == Done(task_id=TaskId(task_id), request_id="r-1")
+
+
 EXPIRED, TOKEN = "AuthFailure.SignatureExpire", "AuthFailure.TokenFailure"
 REPLIES: list[tuple[str, Write, Happened, str, str, bool]] = [
     ("no TaskId", CREATE, answered(TaskId=" "), "unknown", "NoTaskId", False),
+    *(
+        (f"TaskId {task_id[:9]!r}", CREATE, answered(TaskId=task_id), "unknown", "BadTaskId", False)
+        for task_id in BAD_IDS
+    ),
     ("refused", CREATE, failed("InvalidParameter.X"), "refused", "InvalidParameter.X", False),
     ("in doubt", CREATE, failed("InternalError"), "unknown", "InternalError", False),
     ("pace", CREATE, failed("RequestLimitExceeded"), "refused", "RequestLimitExceeded", True),
@@ -262,10 +276,11 @@ UNUSABLE = [
     {"TaskInfo": {"TaskId": True}},
     {"TaskInfo": {"TaskId": {}}},
     {"TaskInfo": {**TASK, "TaskId": "other"}},
+    *({"TaskInfo": {**TASK, "TaskId": task_id}} for task_id in BAD_IDS),
 ]
 
 
-@pytest.mark.parametrize("response", UNUSABLE, ids=str)
+@pytest.mark.parametrize("response", UNUSABLE, ids=ascii)
 def test_garbage_is_never_taken_for_no_task(response: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="something unusable"):
         script(answered(**response)).api.read("1", TaskId("t-1"), 201)
@@ -477,8 +492,9 @@ def test_without_a_date_there_is_no_listing() -> None:
         {"TaskInfoSet": [], "TotalCount": True},
         {"TaskInfoSet": [None], "TotalCount": 1},
         {"TaskInfoSet": [{"TaskName": "n"}], "TotalCount": 1},
+        *({"TaskInfoSet": [{"TaskId": task_id}], "TotalCount": 1} for task_id in BAD_IDS),
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_a_garbled_page_is_no_listing(response: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="something unusable"):

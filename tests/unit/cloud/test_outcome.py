@@ -10,6 +10,7 @@ from provisioner.cloud.outcome import (
     Lost,
     NotSent,
     Unusable,
+    Verdict,
     family,
     is_not_found,
     is_rate_limit,
@@ -93,6 +94,15 @@ TABLE = EVENTS + [(code, Failed(code=code, message=""), row) for code, row in CO
 @pytest.mark.parametrize(("happened", "row"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_table(happened: Happened, row: str) -> None:
     assert [verdict_of(kind, happened) for kind in Kind] == row.split()
+
+
+@pytest.mark.parametrize("code", ["InvalidParameter", "RequestLimitExceeded", "ResourceNotFound", "X"])
+def test_an_error_beside_a_task_id_is_in_doubt_for_every_write(code: str) -> None:
+    """A reply that contradicts itself is no certain refusal."""
+    failed, plain = Failed(code=code, message="", names_task=True), Failed(code=code, message="")
+    for kind in Kind:
+        expected = verdict_of(kind, plain) if kind is Kind.READ else Verdict.UNKNOWN
+        assert verdict_of(kind, failed) is expected
 
 
 def test_a_code_falls_back_to_the_part_before_the_first_dot() -> None:

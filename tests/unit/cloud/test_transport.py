@@ -215,6 +215,11 @@ BODIES: list[tuple[str, Script, Happened]] = [
         Failed(code="AuthFailure", message="no", request_id="r-1", server_time=1700000000),
     ),
     (
+        "error and task",
+        reply(answer(Error={"Code": "AuthFailure", "Message": "no"}, TaskId="t-1")),
+        Failed(code="AuthFailure", message="no", names_task=True, request_id="r-1", server_time=1700000000),
+    ),
+    (
         "error null",
         reply(answer(Error=None)),
         Answered(response={"RequestId": "r-1", "Error": None}, request_id="r-1", server_time=1700000000),
@@ -235,6 +240,13 @@ UNUSABLE: list[tuple[str, Script, str]] = [
     ("empty", reply(b""), "NotJSON"),
     ("deep", reply(DEEP), "NotJSON"),
     ("NaN", reply(b'{"Response": {"A": NaN}}'), "NotJSON"),
+    ("a name twice", reply(b'{"Response": {"TaskId": "a", "TaskId": "b"}}'), "NotJSON"),
+    (
+        "two Responses",
+        reply(b'{"Response": {"TaskId": "a"}, "Response": {"Error": {"Code": "LimitExceeded"}}}'),
+        "NotJSON",
+    ),
+    ("a name twice, deep inside", reply(b'{"Response": {"A": [{"B": 1, "B": 1}]}}'), "NotJSON"),
     ("not UTF-8", reply(b'{"Response": "\xff"}'), "NotJSON"),
     ("broken compression", reply(b"plain", "Content-Encoding: gzip"), "NotJSON"),
     ("list", reply(b"[]"), "NoResponse"),
