@@ -38,7 +38,14 @@ from provisioner.core.text import printable
 MAX_REPLY_BYTES = 50 * 1024 * 1024
 """Source: the vendor's limit for the JSON of a reply."""
 
+MAX_REPLY_VALUES = 2_000_000
+"""How many values such a JSON may hold. A list of empty lists takes twenty times its bytes in memory; the
+answers of this API have about one value in twenty-five bytes."""
+
 _CHUNK_BYTES = 64 * 1024
+
+_BEGINNINGS = (b",", b"[", b"{")
+"""Before every value of a JSON text but the first stands one of these, so counting them bounds its values."""
 
 # The bases of everything that requests, urllib3, http.client, ssl and the sockets raise on purpose.
 _TRANSLATED = (RequestException, HTTPError, HTTPException, OSError, ValueError)
@@ -177,13 +184,17 @@ def _happened(response: Response) -> Happened:
     if status != 200:
         # The body is not read: the service itself answers everything with 200, its errors included.
         return Unusable(code=f"HTTP {status}", reason=f"the HTTP status is {status}", status=status)
-    body = _body(response)
-    if body is None:
-        return Unusable(code="TooLarge", reason=f"the answer is larger than {MAX_REPLY_BYTES} bytes")
     try:
+        body = _body(response)
+        if body is None:
+            return Unusable(code="TooLarge", reason=f"the answer is larger than {MAX_REPLY_BYTES} bytes")
+        if sum(map(body.count, _BEGINNINGS)) > MAX_REPLY_VALUES:
+            return Unusable(code="TooLarge", reason=f"the answer holds more than {MAX_REPLY_VALUES} values")
         document = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_each_name_once)
     except (ValueError, RecursionError):
         return Unusable(code="NotJSON", reason="the answer is not JSON")
+    except MemoryError:
+        return Unusable(code="TooLarge", reason="the answer does not fit into memory")
     return _judged(document, _server_time(response.headers.get("Date")))
 
 

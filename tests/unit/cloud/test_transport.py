@@ -316,6 +316,38 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(
     assert happened.code == "TooLarge"
 
 
+@pytest.mark.parametrize("filling", [b"[],", b'"",', b"0.5,", b'{"a":1},', b"[" * 900 + b"]" * 900 + b","])
+def test_an_answer_of_too_many_values_is_not_built(
+    serve: Serve, open_transport: Open, monkeypatch: pytest.MonkeyPatch, filling: bytes
+) -> None:
+    """Its values take many times the memory of its text."""
+    monkeypatch.setattr(module, "MAX_REPLY_VALUES", 5000)
+    body = b'{"Response": {"A": [' + filling * 6000 + b"0]}}"
+    happened = open_transport(serve(reply(body)).url).exchange(b"{}", HEADERS)
+    assert happened == Unusable(code="TooLarge", reason="the answer holds more than 5000 values")
+
+
+def test_the_usual_number_of_values_is_built(serve: Serve, open_transport: Open) -> None:
+    """A page of a hundred large tasks is far from the bound."""
+    config = [{"Name": f"n{number}", "Value": "v"} for number in range(3000)]
+    server = serve(reply(answer(TaskInfoSet=[{"Config": config}] * 100)))
+    assert isinstance(open_transport(server.url).exchange(b"{}", HEADERS), Answered)
+
+
+def test_no_memory_for_an_answer_is_no_crash(
+    serve: Serve, open_transport: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A create must be told apart as unknown, whatever the machine can hold."""
+
+    def loads(*_args: Any, **_more: Any) -> None:
+        raise MemoryError
+
+    server = serve(reply(answer(TaskId="t-1")))
+    monkeypatch.setattr(json, "loads", loads)
+    happened = open_transport(server.url).exchange(b"{}", HEADERS)
+    assert happened == Unusable(code="TooLarge", reason="the answer does not fit into memory")
+
+
 @pytest.mark.parametrize("date", [None, "nonsense", "Tue, 99 Nov 2023 22:13:20 GMT"])
 def test_a_missing_or_broken_date_is_none(serve: Serve, open_transport: Open, date: str | None) -> None:
     body = answer()
@@ -430,6 +462,13 @@ LOST: list[tuple[str, Script]] = [
     ("reset", lambda sock, _: reset(sock)),
     ("garbage", then_hang_up(b"\x00\x01garbage\r\n\r\n")),
     ("truncated", then_hang_up(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"Resp')),
+    ("cut off in the status line", then_hang_up(b"HTTP/1.1 200")),
+    ("cut off after the status line", then_hang_up(b"HTTP/1.1 200 OK\r\n")),
+    ("cut off in a header", then_hang_up(b"HTTP/1.1 200 OK\r\nContent-Le")),
+    ("cut off after a header", then_hang_up(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n")),
+    ("cut off in an interim answer", then_hang_up(b"HTTP/1.1 103 Early Hints\r\nLink: x")),
+    ("cut off after an interim answer", then_hang_up(b"HTTP/1.1 103 Early Hints\r\n\r\n")),
+    ("truncated size of a chunk", then_hang_up(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nf")),
     ("truncated chunk", then_hang_up(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc")),
 ]
 
@@ -441,6 +480,64 @@ def test_lost(serve: Serve, open_transport: Open, script: Script) -> None:
     assert isinstance(happened, Lost)
     assert happened.code == "ConnectionLost"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("number", [100, 102, 103, 199])
+def test_interim_answers_are_passed_over(serve: Serve, open_transport: Open, number: int) -> None:
+    """However many, and on a connection that is used again."""
+    interim = f"HTTP/1.1 {number} Wait\r\nLink: x\r\n\r\n".encode()
+
+    def script(sock: socket.socket, call: int) -> None:
+        sock.sendall(interim * 3)
+        reply(answer(TaskId=f"t-{call}"))(sock, call)
+
+    server = serve(script)
+    transport = open_transport(server.url)
+    for call in (1, 2, 3):
+        happened = transport.exchange(b"{}", HEADERS)
+        assert isinstance(happened, Answered)
+        assert happened.response["TaskId"] == f"t-{call}"
+    assert server.connections == 1
+
+
+def test_another_protocol_is_no_interim_answer(serve: Serve, open_transport: Open) -> None:
+    """101 means that what follows is no HTTP."""
+    server = serve(reply(b"", status="101 Switching Protocols"))
+    happened = open_transport(server.url).exchange(b"{}", HEADERS)
+    assert happened == Unusable(code="HTTP 101", reason="the HTTP status is 101", status=101)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [0, 30_000], ids=["one record", "two records"])
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "TLS"])
+def test_what_follows_an_answer_is_not_the_next_one(
+    serve: Serve,
+    open_transport: Open,
+    tls: ssl.SSLContext,
+    certificate: Path,
+    is_tls: bool,
+    is_chunked: bool,
+    size: int,
+) -> None:
+    """Whether it has been read along already or still waits in the socket."""
+    surplus = b"HTTP/1.1 200 OK\r\nContent-Length: 55\r\n\r\n" + answer(TaskId="surplus")
+
+    def script(sock: socket.socket, _: int) -> None:
+        body = answer(TaskId="t-1", Filling="x" * size)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        sock.sendall((CHUNKED % (len(body), body) if is_chunked else head) + surplus)
+
+    server = serve(script, tls if is_tls else None)
+    url = server.url.replace("http", "https") if is_tls else server.url
+    transport = open_transport(url, verify=f"{certificate}.crt")
+    for _ in range(3):
+        happened = transport.exchange(b"{}", HEADERS)
+        assert isinstance(happened, Answered)
+        assert happened.response["TaskId"] == "t-1"
+    assert server.connections == 3
 
 
 def test_a_kept_connection_that_is_closed_upon_the_next_request_is_a_doubt(
