@@ -13,7 +13,7 @@ and no such list, so they are no codes here: they arrive as ``Unusable``.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, TypeGuard, assert_never
 
 from provisioner.core.address import JSONObject
 
@@ -39,6 +39,8 @@ _REFUSED_BEFORE_EFFECT = frozenset(
         NOT_FOUND,
     }
 )
+
+_ABOUT_CREDENTIALS = frozenset({"AuthFailure", "UnauthorizedOperation"})
 
 _PASSING_FOR_READS = frozenset(
     {
@@ -161,6 +163,11 @@ def is_not_found(happened: Happened) -> bool:
 def is_rate_limit(happened: Happened) -> bool:
     """Whether the gateway refused for pace."""
     return isinstance(happened, Failed) and family(happened.code) == RATE_LIMIT
+
+
+def is_about_credentials(happened: Happened) -> TypeGuard[Failed]:
+    """Whether the service refused because of who asked."""
+    return isinstance(happened, Failed) and family(happened.code) in _ABOUT_CREDENTIALS
 
 
 def verdict_of(kind: Kind, happened: Happened) -> Verdict:

@@ -29,9 +29,11 @@ class World:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.timestamps: list[int] = []
         self.token: str | None = None
+        self.fresh_token: str | None = None
+        self.renewals = 0
         self.api = CloudTaskApi(
             self,
-            credential=self.credential,
+            credentials=self,
             now=lambda: NOW + self.seconds,
             monotonic=lambda: self.seconds,
             sleep=self.sleep,
@@ -45,8 +47,13 @@ class World:
 
     region = "ap-singapore"
 
-    def credential(self) -> Credential:
-        return Credential("AKIDEXAMPLE0001", "EXAMPLEKEY0001", self.token)
+    def current(self) -> Credential:
+        return Credential("AKIDEXAMPLE0001", "EXAMPLEKEY0001", self.token, "a place\x1b")
+
+    def renewed(self) -> Credential:
+        self.renewals += 1
+        self.token = self.fresh_token
+        return self.current()
 
     def sleep(self, seconds: float) -> None:
         self.seconds += seconds
@@ -217,17 +224,57 @@ def test_new_temporary_credentials_are_worth_another_attempt() -> None:
     assert reply.may_repeat
 
 
-def test_no_new_credentials_is_a_refusal() -> None:
+def test_no_new_credentials_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(lambda _action, _parameters: failed("AuthFailure.TokenFailure"))
     signed = world.api.sign(CREATE)
 
     def none() -> Credential:
         raise CredentialsError("none")
 
-    world.api._signer._credential = none
-    reply = world.api.send(signed)
+    for name in ("renewed", "current"):
+        monkeypatch.setattr(world, name, none)
+        reply = world.api.send(signed)
+        assert isinstance(reply, Refused)
+        assert not reply.may_repeat
+
+
+def test_a_refused_token_is_replaced_before_it_is_given_up() -> None:
+    """The machine's role may have new ones although the old ones should have lasted."""
+    world = World(lambda _action, _parameters: failed("AuthFailure.TokenFailure"))
+    world.token, world.fresh_token = "one", "two"
+    reply = world.write(CREATE)
     assert isinstance(reply, Refused)
-    assert not reply.may_repeat
+    assert reply.may_repeat
+    assert world.renewals == 1
+
+
+def test_a_token_that_is_refused_again_and_again_is_given_up() -> None:
+    """It is replaced once for each refusal; when there is no other, the read ends."""
+    world = World(lambda _action, _parameters: failed("AuthFailure.TokenFailure"))
+    world.token, world.fresh_token = "one", "two"
+    with pytest.raises(ApiRefusedError, match="TokenFailure"):
+        world.api.read("1", TaskId("t"), 201)
+    assert len(world.calls) == 2
+    assert world.renewals == 2
+
+
+@pytest.mark.parametrize("code", ["AuthFailure", "AuthFailure.SecretIdNotFound", "UnauthorizedOperation.X"])
+def test_a_refusal_of_the_credentials_says_where_they_came_from(code: str) -> None:
+    """For a read in the error, for a write in the reply; the name of a file is made safe to print."""
+    world = World(lambda _action, _parameters: failed(code))
+    with pytest.raises(ApiRefusedError, match=r"\(credentials: a place\\x1b\)"):
+        world.api.read("1", TaskId("t"), 201)
+    reply = world.write(CREATE)
+    assert isinstance(reply, Refused)
+    assert reply.message.endswith("(credentials: a place\\x1b)")
+    assert "\x1b" not in reply.message
+
+
+def test_other_refusals_do_not_speak_of_credentials() -> None:
+    """They have nothing to do with it."""
+    reply = script(failed("InvalidParameter")).write(CREATE)
+    assert isinstance(reply, Refused)
+    assert "credentials" not in reply.message
 
 
 @pytest.mark.parametrize("body", [{"TaskName": "\ud800"}, {"A": float("nan")}, {"A": "x" * 11_000_000}])
