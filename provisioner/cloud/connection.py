@@ -256,6 +256,13 @@ class WatchedAdapter(HTTPAdapter):
         _watch_pools_of(manager)
         return manager
 
+    def close(self) -> None:
+        """Close every connection that is kept; the library leaves it to the collection of garbage."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  # the library's container has no iterator
+                manager.pools[key].close()
+        super().close()
+
 
 def _watch_pools_of(manager: Any) -> None:  # noqa: ANN401  # the library gives its managers no common type
     manager.pool_classes_by_scheme = {"http": _WatchedHTTPPool, "https": _WatchedHTTPSPool}

@@ -188,6 +188,24 @@ def test_one_connection_serves_many_calls(serve: Serve, open_transport: Open) ->
     assert server.connections == 1
 
 
+def test_closing_ends_every_connection_at_once(serve: Serve, open_transport: Open) -> None:
+    """Also while somebody still holds on to what an exchange left behind, as a traceback does."""
+    ended = threading.Event()
+
+    def script(sock: socket.socket, _: int) -> None:
+        reply(answer())(sock, 1)
+        assert sock.recv(1) == b""
+        ended.set()
+
+    transport = open_transport(serve(script).url)
+    assert isinstance(transport.exchange(b"{}", HEADERS), Answered)
+    manager = transport._adapter.poolmanager
+    held = [manager.pools[key] for key in manager.pools.keys()]  # noqa: SIM118  # it has no iterator
+    assert len(held) == 1
+    transport.close()
+    assert ended.wait(30)
+
+
 def test_a_large_request_arrives_whole(serve: Serve, open_transport: Open) -> None:
     server = serve(reply(answer()))
     payload = bytes(range(256)) * 4096
