@@ -6,6 +6,7 @@ within a bound. What a refusal teaches (the service's time, its pace) is applied
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from provisioner.cloud import wire
@@ -23,15 +24,16 @@ from provisioner.cloud.outcome import (
     NotSent,
     Unusable,
     Verdict,
+    is_about_credentials,
     is_not_found,
     is_rate_limit,
     verdict_of,
 )
 from provisioner.cloud.pace import Pace
+from provisioner.cloud.renewal import Credentials
 from provisioner.cloud.signer import Signer
 from provisioner.core.address import TaskId
 from provisioner.core.calls import Listing, Refused, RemoteTask, Reply, SignedWrite, Unknown, Write
-from provisioner.core.signing import Credential
 from provisioner.errors import ApiError, CredentialsError
 
 MAX_TRIES = 5
@@ -64,7 +66,7 @@ class CloudTaskApi:
         self,
         transport: Exchanger,
         *,
-        credential: Callable[[], Credential],
+        credentials: Credentials,
         now: Callable[[], float],
         monotonic: Callable[[], float],
         sleep: Callable[[float], object],
@@ -77,7 +79,7 @@ class CloudTaskApi:
             UsageError: the region is not one.
         """
         self._transport = transport
-        self._signer = Signer(transport.endpoint, credential, region=transport.region, now=now)
+        self._signer = Signer(transport.endpoint, credentials, region=transport.region, now=now)
         self._monotonic = monotonic
         self._sleep = sleep
         self._jitter = jitter
@@ -171,6 +173,10 @@ class CloudTaskApi:
         happened = self._transport.exchange(payload, headers)
         if is_rate_limit(happened):
             self._pace.slow_down(action)
+        if is_about_credentials(happened):
+            # Whose they were is the first question, and the service does not say.
+            message = f"{happened.message} (credentials: {self._signer.source})"
+            happened = replace(happened, message=message)
         return happened
 
     def _is_remedied(self, happened: Happened, headers: Mapping[str, str], timestamp: int) -> bool:

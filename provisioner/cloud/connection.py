@@ -1,7 +1,6 @@
 """Connections that know whether anything was sent, and that cannot be held up for ever.
 
-Two questions decide what a failed exchange means, and the exceptions of the HTTP library answer
-neither reliably:
+Three questions decide what an exchange means, and the HTTP library answers none of them reliably:
 
 * *Has a byte of the request left?* A TLS error can come from the handshake (no) or from reading the
   answer (yes), and both arrive as the same class. So the connection itself notes the moment before it
@@ -10,6 +9,10 @@ neither reliably:
 * *Is the time up?* The library's read timeout starts anew with every byte, so a server that sends one
   byte a minute would never be left. Here every wait on the socket, for headers and body alike, is
   given at most what is left of the exchange's deadline.
+* *Is this the whole answer, and no more?* The library takes the end of the connection for the end of
+  the headers, an interim answer (1xx) for the answer, and leaves what follows an answer to be read as
+  the next one. Here a line without an end is an answer cut off, interim answers are skipped, and a
+  connection on which more came than was asked for is not used again.
 
 Rule: nothing here decides what a failure means; ``transport`` does.
 """
@@ -28,6 +31,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 _SLICE_BYTES = 16 * 1024
 """One TLS record: a send of more would wait once for each."""
+
+_MAX_LINE_BYTES = 64 * 1024
 
 
 class Watch:
@@ -76,6 +81,9 @@ class _PatientFile(io.RawIOBase):
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self.is_patient = True
+        """Whether to wait for what has not come yet."""
+
         # The socket's own file, because it keeps the socket open until it is closed itself.
         self._file = sock.makefile("rb", buffering=0)
 
@@ -89,13 +97,47 @@ class _PatientFile(io.RawIOBase):
         Raises:
             TimeoutError: nothing came in time.
         """
+        if not self.is_patient:
+            return self._what_is_there(buffer)
         self._sock.settimeout(_THREAD.watch.patience())
         return self._file.readinto(buffer)
+
+    def _what_is_there(self, buffer: Any) -> int | None:  # noqa: ANN401  # see readinto
+        self._sock.settimeout(0)
+        try:
+            return self._file.readinto(buffer)
+        except OSError:
+            # TLS has no whole record yet, or the other side is gone: there is nothing to be read.
+            return None
 
     def close(self) -> None:
         """Close the file, and the socket if its connection was closed before."""
         self._file.close()
         super().close()
+
+
+class _WholeLines(io.BufferedReader):
+    """Reads lines that have an end; status line, headers and sizes of chunks are such lines."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._file = _PatientFile(sock)
+        super().__init__(self._file, buffer_size=64 * 1024)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """A line, or its first ``size`` bytes.
+
+        Raises:
+            http.client.RemoteDisconnected: the connection ended before the line did.
+        """
+        line = super().readline(size)
+        if not line.endswith(b"\n") and len(line) != size:
+            raise http.client.RemoteDisconnected("the connection ended inside a line")
+        return line
+
+    def has_more(self) -> bool:
+        """Whether something has come that was not read. Waits for nothing."""
+        self._file.is_patient = False
+        return bool(self.peek(1))
 
 
 class _PatientSocket:
@@ -104,15 +146,38 @@ class _PatientSocket:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_PatientFile(self._sock), buffer_size=64 * 1024)
+    def makefile(self, _mode: str) -> _WholeLines:
+        return _WholeLines(self._sock)
 
 
 class _PatientResponse(http.client.HTTPResponse):
     """An answer that is read through a ``_PatientFile``: status line, headers and body."""
 
+    fp: _WholeLines
+
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # passed on
         super().__init__(_PatientSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # only makefile is used
+        self._sock = sock
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """The status line of the answer proper.
+
+        Source: RFC 9110 section 15.2: a client has to be ready for any number of interim answers. 101
+        is none of them: after it another protocol is spoken.
+        """
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # not declared, and long there
+            if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            while self.fp.readline(_MAX_LINE_BYTES).strip():
+                pass
+
+    def _close_conn(self) -> None:
+        """Done with the answer. What comes after it belongs to nothing that was asked."""
+        if self.fp.has_more():
+            # The pool looks before it uses a connection again, and finds this one at its end.
+            self._sock.shutdown(socket.SHUT_RDWR)
+        super()._close_conn()  # type: ignore[misc]  # as above
 
 
 class _WatchedHTTP(HTTPConnection):
@@ -190,6 +255,13 @@ class WatchedAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **kwargs)
         _watch_pools_of(manager)
         return manager
+
+    def close(self) -> None:
+        """Close every connection that is kept; the library leaves it to the collection of garbage."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  # the library's container has no iterator
+                manager.pools[key].close()
+        super().close()
 
 
 def _watch_pools_of(manager: Any) -> None:  # noqa: ANN401  # the library gives its managers no common type

@@ -1,8 +1,9 @@
 """Where credentials are found: the places that the vendor's own tools look at, in their order.
 
-Rule: a secret is read, handed on, and never said. A place that holds half of a pair is an error, not
-a reason to go on silently: a person who set something means it. When nothing is found, the error
-names every place and what was there.
+Rule: a secret is read, handed on, and never said. What a person set is meant: half of a pair, a place
+that was named and is not there, a profile of a kind that is not supported here are errors, never a
+reason to go on silently to the credentials of somebody else. When nothing is found, the error names
+every place and what was there.
 
 Source of names and order: the vendor's SDKs, command line tool and Terraform provider.
 """
@@ -10,10 +11,10 @@ Source of names and order: the vendor's SDKs, command line tool and Terraform pr
 import configparser
 import json
 import os
-import threading
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from provisioner.core.signing import Credential
 from provisioner.core.text import printable
@@ -21,8 +22,16 @@ from provisioner.errors import CredentialsError
 
 ID, KEY = "TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"
 _TOKENS = ("TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN")
-_REFRESH_SECONDS = 300
-"""Temporary credentials with less left than this are fetched anew, as the vendor's SDK does."""
+_FOLDER = "TENCENTCLOUD_SHARED_CREDENTIALS_DIR"
+_PROFILES = ("TENCENTCLOUD_PROFILE", "TCCLI_PROFILE")
+
+# What can stand in a header: visible ASCII. In an id neither what separates it there from what follows
+# (comma, slash) nor quotes, which are no part of it and which no tool of the vendor strips.
+_VISIBLE = re.compile("[!-~]+")
+_ID = re.compile(r"[!#-&(-+\-.0-~]+")
+
+_LATEST = 100_000_000_000
+"""Unix seconds in a far future; milliseconds are more."""
 
 Fetch = Callable[[str], str | None]
 """A path of the machine's metadata service to its text; None where there is none."""
@@ -30,12 +39,22 @@ Fetch = Callable[[str], str | None]
 
 @dataclass(slots=True)
 class _Search:
-    """What was looked at so far."""
+    """What to look at, and what was looked at so far."""
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     home: str
-    profile: str
+    fetch: Fetch
     looked: list[str] = field(default_factory=list)
+
+    def pass_over(self, place: str, *, is_named: bool = False) -> None:
+        """There is nothing at this place.
+
+        Raises:
+            CredentialsError: a person named it.
+        """
+        if is_named:
+            raise CredentialsError(f"The credentials that were asked for are not there.\n  {place}.")
+        self.looked.append(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,42 +66,17 @@ class Found:
     """Unix seconds; None if it does not expire."""
 
 
-class CredentialProvider:
-    """Hands out the credential; fetches a temporary one anew before it expires. Thread-safe."""
-
-    def __init__(self, find: Callable[[], Found], now: Callable[[], float]) -> None:
-        self._find = find
-        self._now = now
-        self._lock = threading.Lock()
-        self._found = find()
-
-    def current(self) -> Credential:
-        """The credential to sign with now.
-
-        Raises:
-            CredentialsError: a temporary one expired and no new one is to be had.
-        """
-        with self._lock:
-            expires = self._found.expires
-            if expires is not None and expires - self._now() <= _REFRESH_SECONDS:
-                self._found = self._find()
-            return self._found.credential
-
-
 def find_credential(environ: Mapping[str, str], *, home: str, fetch: Fetch) -> Found:
     """The first credential of the chain: environment, profile files, machine role.
 
     Raises:
         CredentialsError: none, or one that is half there or unusable; no secret is in the text.
     """
-    search = _Search(environ, home, profile_of(environ))
-    for look in (_environment, _profile_file, _ini_files):
-        credential = look(search)
-        if credential is not None:
-            return Found(credential)
-    found = _machine_role(search, fetch)
-    if found is not None:
-        return found
+    search = _Search(environ, home, fetch)
+    for look in (_environment, _profile, _ini_files, _machine_role):
+        found = look(search)
+        if found is not None:
+            return found
     places = "\n".join(f"  {place}" for place in search.looked)
     raise CredentialsError(
         f"No credentials were found. Looked at:\n{places}\n"
@@ -95,53 +89,88 @@ def find_region(environ: Mapping[str, str], *, home: str) -> str | None:
     if environ.get("TENCENTCLOUD_REGION"):
         return environ["TENCENTCLOUD_REGION"]
     path = os.path.join(_folder(environ, home), f"{profile_of(environ)}.configure")
-    document = _json_file(path)
-    system = document.get("_sys_param") if document else None
+    text = _text_file(path)
+    document = None if text is None else _document(text, path)
+    system = document.get("_sys_param") if isinstance(document, dict) else None
     region = system.get("region") if isinstance(system, dict) else None
     return region if isinstance(region, str) and region else None
 
 
 def profile_of(environ: Mapping[str, str]) -> str:
     """The name of the profile in use."""
-    return environ.get("TENCENTCLOUD_PROFILE") or environ.get("TCCLI_PROFILE") or "default"
+    return next((environ[name] for name in _PROFILES if environ.get(name)), "default")
 
 
-def _environment(search: _Search) -> Credential | None:
+# ── the places ──────────────────────────────────────────────────────────────
+
+
+def _environment(search: _Search) -> Found | None:
     environ = search.environ
     if ID not in environ and KEY not in environ:
-        search.looked.append(f"environment: {ID} and {KEY} are not set")
+        search.pass_over(f"environment: {ID} and {KEY} are not set")
         return None
     for name in (ID, KEY):
         if not environ.get(name):
             state = "set but empty" if name in environ else "not set"
-            raise CredentialsError(f"Half of the credentials is missing.\n  environment: {name} is {state}.")
+            raise _half("environment", f"{name} is {state}")
     token = next((environ[name] for name in _TOKENS if environ.get(name)), None)
-    return _checked(environ[ID], environ[KEY], token, "environment")
+    return Found(_checked(environ[ID], environ[KEY], token, "environment"))
 
 
-def _profile_file(search: _Search) -> Credential | None:
-    path = os.path.join(_folder(search.environ, search.home), f"{search.profile}.credential")
-    document = _json_file(path)
-    if document is None:
-        search.looked.append(f"profile {printable(search.profile)}: {printable(path)} is not there")
+def _profile(search: _Search) -> Found | None:
+    environ, name = search.environ, profile_of(search.environ)
+    is_named = any(environ.get(variable) for variable in (*_PROFILES, _FOLDER))
+    path = os.path.join(_folder(environ, search.home), f"{name}.credential")
+    place = f"profile {printable(name)}: {printable(path)}"
+    text = _text_file(path)
+    if text is None:
+        search.pass_over(f"{place} is not there", is_named=is_named)
         return None
-    identity, key = document.get("secretId"), document.get("secretKey")
-    if not (isinstance(identity, str) and identity and isinstance(key, str) and key):
-        kind = document.get("type")
-        hint = f"; its type {printable(str(kind))} is not supported here" if kind else ""
-        search.looked.append(f"profile {printable(search.profile)}: {printable(path)} has no plain key{hint}")
+    document = _document(text, path)
+    if not isinstance(document, dict):
+        raise _unusable(place, "it is not an object with secretId and secretKey")
+    if document.get("type") == "cvm-role":
+        return _role_of_profile(search, place)
+    _ensure_plain(document, place)
+    identity, key, token = (_text(document, name, place) for name in ("secretId", "secretKey", "token"))
+    if not identity and not key:
+        search.pass_over(f"{place} has no key", is_named=is_named)
         return None
-    token = document.get("token")
-    return _checked(identity.strip(), key.strip(), token if isinstance(token, str) and token else None, path)
+    if not identity or not key:
+        raise _half(place, f"{'secretKey' if identity else 'secretId'} is not set")
+    expires = document.get("expiresAt")
+    if expires is not None and not _is_time(expires):
+        raise _unusable(place, "expiresAt is not a time")
+    return Found(_checked(identity, key, token or None, path), expires)
 
 
-def _ini_files(search: _Search) -> Credential | None:
+def _ensure_plain(document: Mapping[str, Any], place: str) -> None:
+    """Only keys that sign as they are: what has to be exchanged for another key first is not done here."""
+    kind = document.get("type")
+    if kind:
+        raise _unusable(place, f"its type {printable(str(kind))} is not supported here, only plain keys are")
+    if document.get("role-arn"):
+        raise _unusable(place, "it names a role to be assumed (role-arn), which is not supported here")
+
+
+def _role_of_profile(search: _Search, place: str) -> Found:
+    """A profile that says cvm-role names the machine role, which would else be looked at last."""
+    found = _machine_role(search)
+    if found is None:
+        raise CredentialsError(
+            f"The credentials that were asked for are not there.\n  {place} is of type cvm-role.\n"
+            f"  {search.looked[-1]}."
+        )
+    return found
+
+
+def _ini_files(search: _Search) -> Found | None:
     chosen = search.environ.get("TENCENTCLOUD_CREDENTIALS_FILE")
     usual = [os.path.join(search.home, ".tencentcloud", "credentials"), "/etc/tencentcloud/credentials"]
     for path in [chosen] if chosen else usual:
         text = _text_file(path)
         if text is None:
-            search.looked.append(f"file: {printable(path)} is not there")
+            search.pass_over(f"file: {printable(path)} is not there", is_named=bool(chosen))
             continue
         parser = configparser.ConfigParser(interpolation=None)
         try:
@@ -154,48 +183,74 @@ def _ini_files(search: _Search) -> Credential | None:
                 "A file of credentials cannot be used.\n"
                 f"  {printable(path)}: it needs a section [default] with secret_id and secret_key."
             ) from None
-        return _checked(identity, key, None, path)
+        return Found(_checked(identity, key, None, path))
     return None
 
 
-def _machine_role(search: _Search, fetch: Fetch) -> Found | None:
-    role = (fetch("") or "").strip()
-    text = fetch(role) if role else None
-    try:
-        document = json.loads(text or "")
-        credential = Credential(
-            document["TmpSecretId"], document["TmpSecretKey"], document["Token"], "machine role"
-        )
-        return Found(credential, int(document["ExpiredTime"]))
-    except (ValueError, KeyError, TypeError):
-        search.looked.append("machine role: this machine has none")
+def _machine_role(search: _Search) -> Found | None:
+    role = (search.fetch("") or "").strip()
+    if not role:
+        search.pass_over("machine role: this machine has none")
         return None
+    try:
+        document = json.loads(search.fetch(role) or "")
+        code, expires = document["Code"], document["ExpiredTime"]
+        parts = [document[name] for name in ("TmpSecretId", "TmpSecretKey", "Token")]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        code, expires, parts = None, None, []
+    if code != "Success" or not _is_time(expires) or not all(isinstance(part, str) for part in parts):
+        search.pass_over("machine role: the machine's metadata service gives no usable key")
+        return None
+    identity, key, token = parts
+    return Found(_checked(identity, key, token, "machine role"), expires)
+
+
+# ── what is there ───────────────────────────────────────────────────────────
 
 
 def _checked(identity: str, key: str, token: str | None, source: str) -> Credential:
-    for name, value in (("id", identity), ("key", key)):
-        if not value or value != value.strip() or not value.isascii() or not value.isprintable():
-            raise CredentialsError(
-                f"The credentials cannot be used.\n  {printable(source)}: the secret {name} is empty, or has "
-                "blanks around it or characters that no key has."
+    texts = [("secret id", identity, _ID), ("secret key", key, _VISIBLE)]
+    if token is not None:
+        texts.append(("session token", token, _VISIBLE))
+    for name, value, pattern in texts:
+        if not pattern.fullmatch(value):
+            raise _unusable(
+                source, f"the {name} is empty, or holds a blank or another character that none has"
             )
     return Credential(identity, key, token, source)
 
 
+def _unusable(place: str, why: str) -> CredentialsError:
+    return CredentialsError(f"The credentials cannot be used.\n  {printable(place)}: {why}.")
+
+
+def _half(place: str, what: str) -> CredentialsError:
+    return CredentialsError(f"Half of the credentials is missing.\n  {printable(place)}: {what}.")
+
+
+def _text(document: Mapping[str, Any], name: str, place: str) -> str:
+    """A text without blanks around it, as the vendor's tools read it; empty if there is none."""
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _unusable(place, f"{name} is not a text")
+    return (value or "").strip()
+
+
+def _is_time(value: object) -> TypeGuard[int]:
+    """Whether it is a time in Unix seconds."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LATEST
+
+
 def _folder(environ: Mapping[str, str], home: str) -> str:
-    return environ.get("TENCENTCLOUD_SHARED_CREDENTIALS_DIR") or os.path.join(home, ".tccli")
+    return environ.get(_FOLDER) or os.path.join(home, ".tccli")
 
 
-def _json_file(path: str) -> dict[str, Any] | None:
-    text = _text_file(path)
-    if text is None:
-        return None
+def _document(text: str, path: str) -> Any:  # noqa: ANN401  # straight out of JSON
     try:
-        document = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         # Not "from": the parser's error holds the whole text.
         raise CredentialsError(f"A profile file is not JSON.\n  {printable(path)}") from None
-    return document if isinstance(document, dict) else {}
 
 
 def _text_file(path: str) -> str | None:
@@ -205,7 +260,8 @@ def _text_file(path: str) -> str | None:
         CredentialsError: it is there and cannot be read.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        # With or without a byte order mark: editors of some systems put one in front.
+        with open(path, encoding="utf-8-sig") as file:
             return file.read(1_000_000)
     except (FileNotFoundError, NotADirectoryError):
         return None

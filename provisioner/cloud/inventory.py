@@ -2,14 +2,23 @@
 
 Rule: "it is not in the listing" closes an attempt for good (create protocol), so a listing that may
 have a hole is never handed out. The service's pages are not a snapshot: a task made or deleted while
-they are read moves every later one, so that one is shown twice or skipped. A pass over the pages in
-which that may have happened is followed by another, and what any of them showed counts.
+they are read moves every later one, and tasks of the same second (CreateTime has no finer grain) may
+stand in another order on every page. Either way one is shown twice or skipped, and a second pass over
+the same pages may skip the same one. So:
+
+* A pass that showed no task twice, and as many as there are said to be, is complete by itself.
+* Else another pass is made in pages of another size, so that what fell between two pages does so no
+  more. All passes together are complete when the number of tasks never changed, nothing was made in
+  between, and they showed exactly that many.
+* Where the service gives no number, or one that counts something else, two passes after each other
+  must show the same tasks, none of them twice.
+* Nothing else is complete, and then there is no listing. What any pass showed is in it, though.
 
 The largest PageSize is not documented. A page that is refused, is too large or comes back short
 makes the pages smaller, once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from provisioner.cloud.outcome import Answered, Failed, Happened, Unusable, family
@@ -21,7 +30,7 @@ from provisioner.errors import ApiError
 PAGE_SIZE = 100
 SMALL_PAGE_SIZE = 10
 MAX_PAGES = 10_000
-_MAX_PASSES = 4
+MAX_PASSES = 6
 _MAX_PAGES_WITHOUT_NEWS = 3
 
 _TOO_MUCH = frozenset({"InvalidParameter", "InvalidParameterValue", "ResponseSizeLimitExceeded"})
@@ -32,24 +41,57 @@ class _Pass:
     """One walk over all pages of one TaskType."""
 
     seen: set[TaskId] = field(default_factory=set)
+    shown: int = 0
+    """How many tasks were shown, one that was shown twice counted twice."""
+
     totals: set[int | None] = field(default_factory=set)
-    has_moved: bool = False
-    """Whether a task was shown twice."""
+    """Every TotalCount that was said."""
+
+    newest: str = ""
+    """CreateTime of the first task: the listing is in order of it."""
 
     pages_without_news: int = 0
 
     def add(self, page: Page) -> None:
-        ids = [task.task_id for task in page.tasks]
-        news = set(ids) - self.seen
-        self.has_moved |= len(news) < len(ids)
+        if page.tasks and not self.shown:
+            self.newest = page.tasks[0].create_time
+        news = {task.task_id for task in page.tasks} - self.seen
         self.pages_without_news = 0 if news else self.pages_without_news + 1
         self.seen |= news
+        self.shown += len(page.tasks)
         self.totals.add(page.total)
 
     @property
-    def is_steady(self) -> bool:
-        """Whether nothing moved, and as many were shown as there are said to be."""
-        return not self.has_moved and self.totals in ({len(self.seen)}, {None})
+    def has_repeated(self) -> bool:
+        """Whether a task was shown twice, and so another may have been skipped."""
+        return len(self.seen) < self.shown
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each was shown once, and as many as there are said to be all the while."""
+        return not self.has_repeated and self.totals == {len(self.seen)}
+
+
+def _are_complete(passes: Sequence[_Pass]) -> bool:
+    """Whether these passes over one TaskType, in their order, leave nothing out."""
+    return passes[-1].is_complete or _complete_each_other(passes) or _agree(passes[-2:])
+
+
+def _complete_each_other(passes: Sequence[_Pass]) -> bool:
+    """Whether all of them together showed each of tasks that stayed the same."""
+    seen = set[TaskId]().union(*(one.seen for one in passes))
+    return (
+        all(one.totals == {len(seen)} and one.shown == len(seen) for one in passes)
+        # The number stays the same, too, when one is made for each that is deleted.
+        and len({one.newest for one in passes}) == 1
+    )
+
+
+def _agree(passes: Sequence[_Pass]) -> bool:
+    """Whether two passes showed the same tasks, none twice, whatever the service counts."""
+    return (
+        len(passes) == 2 and passes[0].seen == passes[1].seen and not any(one.has_repeated for one in passes)
+    )
 
 
 class Inventory:
@@ -67,7 +109,7 @@ class Inventory:
         self._ask = ask
         self._error_of = error_of
         self._progress = progress
-        self._page_size = PAGE_SIZE
+        self._largest = PAGE_SIZE
         self._tasks: dict[TaskId, RemoteTask] = {}
         self._server_time: int | None = None
 
@@ -84,25 +126,25 @@ class Inventory:
         return Listing(tasks=tuple(self._tasks.values()), server_time=self._server_time)
 
     def _settle(self, task_type: int) -> None:
-        for passed in range(_MAX_PASSES):
-            known = len(self._tasks)
-            walked = self._walk(task_type)
-            # TotalCount may count something else than is listed. Then no pass is steady, and one
-            # that found nothing new after another and ended on an empty page has to do.
-            if walked.is_steady or (passed and len(self._tasks) == known):
+        passes: list[_Pass] = []
+        while len(passes) < MAX_PASSES:
+            passes.append(self._walk(task_type, len(passes)))
+            if _are_complete(passes):
                 return
         raise ApiError(
-            f"The service's listing does not settle.\n  {LIST}: it changed in each of {_MAX_PASSES} passes.\n"
-            "Run the command again when nobody else works on the project."
+            f"The service's listing does not settle.\n  {LIST}: each of {MAX_PASSES} passes showed tasks "
+            f"twice, or not all of them.\nRun the command again when nobody else works on the project."
         )
 
-    def _walk(self, task_type: int) -> _Pass:
-        """One pass, from the first page to the last."""
+    def _walk(self, task_type: int, passed: int) -> _Pass:
+        """One pass, from the first page to the last; ``passed``: how many there were before it."""
         walked, number = _Pass(), 1
         while number <= MAX_PAGES:
-            page = self._page(task_type, number)
-            if page is None or self._comes_short(page, walked):
-                self._page_size = SMALL_PAGE_SIZE
+            # A tenth less each time: 100, 90, 80 have no ends of pages in common before the 3600th task.
+            size = self._largest * (10 - passed) // 10
+            page = self._page(task_type, number, size)
+            if page is None or (self._may_shrink and _comes_short(page, walked, size)):
+                self._largest = SMALL_PAGE_SIZE
                 walked, number = _Pass(), 1
                 continue
             walked.add(page)
@@ -113,21 +155,16 @@ class Inventory:
             number += 1
         raise ApiError(f"The service's listing does not end.\n  {LIST}: stopped after {number} pages.")
 
-    def _comes_short(self, page: Page, walked: _Pass) -> bool:
-        """Whether the service seems to give smaller pages than it was asked for.
+    @property
+    def _may_shrink(self) -> bool:
+        return self._largest > SMALL_PAGE_SIZE
 
-        It might still count them by the size that was asked, and leave out what is in between.
-        """
-        if self._page_size == SMALL_PAGE_SIZE or page.total is None:
-            return False
-        return 0 < len(page.tasks) < self._page_size and len(walked.seen) + len(page.tasks) < page.total
-
-    def _page(self, task_type: int, number: int) -> Page | None:
+    def _page(self, task_type: int, number: int, size: int) -> Page | None:
         """One page; None if it has to be asked for in smaller ones."""
-        call = list_call(self._project_id, task_type, page_number=number, page_size=self._page_size)
+        call = list_call(self._project_id, task_type, page_number=number, page_size=size)
         happened = self._ask(call)
         if not isinstance(happened, Answered):
-            if self._page_size > SMALL_PAGE_SIZE and _is_too_much(happened):
+            if self._may_shrink and _is_too_much(happened):
                 return None
             raise self._error_of(LIST, happened)
         self._note_time(happened)
@@ -143,6 +180,16 @@ class Inventory:
             if answered.server_time is None:
                 raise unusable(LIST, "there is no Date header", answered)
             self._server_time = answered.server_time
+
+
+def _comes_short(page: Page, walked: _Pass, size: int) -> bool:
+    """Whether the service seems to give smaller pages than it was asked for.
+
+    It might still count them by the size that was asked, and leave out what is in between.
+    """
+    return (
+        page.total is not None and 0 < len(page.tasks) < size and walked.shown + len(page.tasks) < page.total
+    )
 
 
 def _is_too_much(happened: Happened) -> bool:

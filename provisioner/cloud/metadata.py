@@ -4,6 +4,7 @@ Rule: it is asked last and not long. Anywhere else its name does not exist, and 
 """
 
 import requests
+from urllib3.exceptions import HTTPError
 
 URL = "http://metadata.tencentyun.com/latest/meta-data/cam/security-credentials/"
 _SECONDS = 1.0
@@ -19,7 +20,7 @@ def fetch_metadata(path: str, *, url: str = URL) -> str | None:
             if response.status_code != 200:
                 return None
             return response.raw.read(_MAX_BYTES).decode("utf-8", "replace")
-    except (requests.RequestException, OSError, ValueError):
+    except (requests.RequestException, HTTPError, OSError, ValueError):
         return None
     finally:
         session.close()

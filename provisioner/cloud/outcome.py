@@ -6,12 +6,14 @@ unknown costs a listing; one that is wrongly called refused makes a second task.
 
 Source: the list of refusals before effect is that of the create protocol; what may be repeated
 follows the vendor's list of common error codes. A code with a sub-code (``AuthFailure.TokenFailure``)
-falls back to its part before the first dot.
+falls back to its part before the first dot. The gateway's older errors have codes of the same names
+and no such list, so they are no codes here: they arrive as ``Unusable``.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, TypeGuard, assert_never
 
 from provisioner.core.address import JSONObject
 
@@ -19,6 +21,8 @@ SIGNATURE_EXPIRE = "AuthFailure.SignatureExpire"
 TOKEN_FAILURE = "AuthFailure.TokenFailure"  # noqa: S105  # the name of an error code
 RATE_LIMIT = "RequestLimitExceeded"
 NOT_FOUND = "ResourceNotFound"
+
+_CODE = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 _REFUSED_BEFORE_EFFECT = frozenset(
     {
@@ -35,6 +39,8 @@ _REFUSED_BEFORE_EFFECT = frozenset(
         NOT_FOUND,
     }
 )
+
+_ABOUT_CREDENTIALS = frozenset({"AuthFailure", "UnauthorizedOperation"})
 
 _PASSING_FOR_READS = frozenset(
     {
@@ -106,7 +112,7 @@ class Unusable:
     """Something came back that is not an answer of the service."""
 
     code: str
-    """``HTTP 502``, ``NotJSON``, ``NoResponse``, ``TooLarge``."""
+    """``HTTP 502``, ``NotJSON``, ``NoResponse``, ``NoCode``, ``OldError``, ``TooLarge``."""
 
     reason: str
     status: int = 200
@@ -120,6 +126,9 @@ class Failed:
     code: str
     message: str
     """The service's text, not yet made printable."""
+
+    names_task: bool = False
+    """Whether a TaskId came with it: then the reply contradicts itself."""
 
     request_id: str = ""
     server_time: int | None = None
@@ -142,8 +151,8 @@ Happened: TypeAlias = "NotSent | Lost | Unusable | Failed | Answered"
 
 
 def family(code: str) -> str:
-    """An error code without its sub-code."""
-    return code.partition(".")[0]
+    """An error code without its sub-code; what is not spelled like a code is a family of its own."""
+    return code.partition(".")[0] if _CODE.fullmatch(code) else code
 
 
 def is_not_found(happened: Happened) -> bool:
@@ -154,6 +163,11 @@ def is_not_found(happened: Happened) -> bool:
 def is_rate_limit(happened: Happened) -> bool:
     """Whether the gateway refused for pace."""
     return isinstance(happened, Failed) and family(happened.code) == RATE_LIMIT
+
+
+def is_about_credentials(happened: Happened) -> TypeGuard[Failed]:
+    """Whether the service refused because of who asked."""
+    return isinstance(happened, Failed) and family(happened.code) in _ABOUT_CREDENTIALS
 
 
 def verdict_of(kind: Kind, happened: Happened) -> Verdict:
@@ -170,7 +184,7 @@ def verdict_of(kind: Kind, happened: Happened) -> Verdict:
         case Unusable():
             return _of_unusable(kind, happened)
         case Failed():
-            return _of_failed(kind, happened.code)
+            return _of_failed(kind, happened)
         case _:
             assert_never(happened)
 
@@ -182,7 +196,10 @@ def _of_unusable(kind: Kind, unusable: Unusable) -> Verdict:
     return Verdict.REPEAT if is_passing else Verdict.REFUSED
 
 
-def _of_failed(kind: Kind, code: str) -> Verdict:
+def _of_failed(kind: Kind, failed: Failed) -> Verdict:
+    code = failed.code
+    if failed.names_task and kind is not Kind.READ:
+        return Verdict.UNKNOWN
     if code in (SIGNATURE_EXPIRE, TOKEN_FAILURE) or family(code) == RATE_LIMIT:
         return Verdict.REPEAT
     if family(code) == NOT_FOUND and kind in (Kind.READ, Kind.DELETE):

@@ -12,12 +12,13 @@ applied to every later signature. May be used by several threads.
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from provisioner import __version__
 from provisioner.cloud.endpoint import Endpoint
+from provisioner.cloud.renewal import Credentials
 from provisioner.cloud.wire import VERSION
-from provisioner.core.signing import Credential, authorization
+from provisioner.core.signing import authorization
 from provisioner.core.text import printable
 from provisioner.errors import UsageError
 
@@ -32,7 +33,7 @@ the same code also stands for a login that has expired, and correcting the clock
 class SignedHeaders:
     """The headers of one request, and when it was signed."""
 
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """Complete, ``Authorization`` included."""
 
     timestamp: int
@@ -45,7 +46,7 @@ class Signer:
     def __init__(
         self,
         endpoint: Endpoint,
-        credential: Callable[[], Credential],
+        credentials: Credentials,
         *,
         region: str,
         now: Callable[[], float],
@@ -56,11 +57,13 @@ class Signer:
                 "Set region in provisioner.yaml, such as ap-singapore."
             )
         self._endpoint = endpoint
-        self._credential = credential
+        self._credentials = credentials
         self._region = region
         self._now = now
         self._lock = threading.Lock()
         self._offset_seconds = 0.0
+        self.source = ""
+        """Where the credential that signed last was found; safe to print."""
 
     def sign(self, action: str, payload: bytes) -> SignedHeaders:
         """The headers for a body, signed now.
@@ -69,7 +72,8 @@ class Signer:
             CredentialsError: temporary credentials ran out and no new ones could be had.
         """
         now = self._service_now()
-        credential = self._credential()
+        credential = self._credentials.current()
+        self.source = printable(credential.source)
         timestamp = int(now)
         signed = {"Content-Type": "application/json", "Host": self._endpoint.host_header}
         headers = {
@@ -101,13 +105,16 @@ class Signer:
         return True
 
     def has_other_token(self, headers: Mapping[str, str]) -> bool:
-        """The session token in these headers was refused: whether there is another one by now.
+        """The session token in these headers was refused: whether there is another one, by now or anew.
 
         Raises:
             CredentialsError: see ``sign``.
         """
-        token = self._credential().token
-        return token is not None and token != headers.get("X-TC-Token")
+        refused = headers.get("X-TC-Token")
+        token = self._credentials.current().token
+        if token == refused:
+            token = self._credentials.renewed().token
+        return token is not None and token != refused
 
     def _service_now(self) -> float:
         with self._lock:

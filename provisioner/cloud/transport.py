@@ -31,13 +31,21 @@ from urllib3.exceptions import TimeoutError as LibraryTimeoutError
 
 from provisioner.cloud.connection import Watch, WatchedAdapter, watched
 from provisioner.cloud.endpoint import Endpoint
+from provisioner.cloud.failures import shown
 from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
 from provisioner.core.text import printable
 
 MAX_REPLY_BYTES = 50 * 1024 * 1024
 """Source: the vendor's limit for the JSON of a reply."""
 
+MAX_REPLY_VALUES = 2_000_000
+"""How many values such a JSON may hold. A list of empty lists takes twenty times its bytes in memory; the
+answers of this API have about one value in twenty-five bytes."""
+
 _CHUNK_BYTES = 64 * 1024
+
+_BEGINNINGS = (b",", b"[", b"{")
+"""Before every value of a JSON text but the first stands one of these, so counting them bounds its values."""
 
 # The bases of everything that requests, urllib3, http.client, ssl and the sockets raise on purpose.
 _TRANSLATED = (RequestException, HTTPError, HTTPException, OSError, ValueError)
@@ -176,13 +184,17 @@ def _happened(response: Response) -> Happened:
     if status != 200:
         # The body is not read: the service itself answers everything with 200, its errors included.
         return Unusable(code=f"HTTP {status}", reason=f"the HTTP status is {status}", status=status)
-    body = _body(response)
-    if body is None:
-        return Unusable(code="TooLarge", reason=f"the answer is larger than {MAX_REPLY_BYTES} bytes")
     try:
-        document = json.loads(body, parse_constant=_no_constant)
+        body = _body(response)
+        if body is None:
+            return Unusable(code="TooLarge", reason=f"the answer is larger than {MAX_REPLY_BYTES} bytes")
+        if sum(map(body.count, _BEGINNINGS)) > MAX_REPLY_VALUES:
+            return Unusable(code="TooLarge", reason=f"the answer holds more than {MAX_REPLY_VALUES} values")
+        document = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_each_name_once)
     except (ValueError, RecursionError):
         return Unusable(code="NotJSON", reason="the answer is not JSON")
+    except MemoryError:
+        return Unusable(code="TooLarge", reason="the answer does not fit into memory")
     return _judged(document, _server_time(response.headers.get("Date")))
 
 
@@ -201,10 +213,18 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are unique: of two values under one name neither can be believed."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return members
+
+
 def _judged(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401  # straight out of JSON
     response = document.get("Response") if isinstance(document, dict) else None
     if not isinstance(response, dict):
-        return _without_response(document, server_time)
+        return _without_response(document)
     request_id = printable(_text(response.get("RequestId")))[:200]
     error = response.get("Error")
     if error is None:
@@ -214,19 +234,19 @@ def _judged(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401
     return Failed(
         code=_text(error.get("Code")),
         message=_text(error.get("Message")),
+        names_task=response.get("TaskId") is not None,
         request_id=request_id,
         server_time=server_time,
     )
 
 
-def _without_response(document: Any, server_time: int | None) -> Happened:  # noqa: ANN401  # straight out of JSON
+def _without_response(document: Any) -> Unusable:  # noqa: ANN401  # straight out of JSON
     """An error in the gateway's older form, or nothing that can be used."""
     if isinstance(document, dict) and document.get("code") not in (None, 0):
-        # The number stays in the code, so that it is never taken for one of today's codes: what those
-        # promise about a write was not promised for the old ones.
-        words = _text(document.get("codeDesc")) or "error"
-        code = f"{words} ({document['code']})"
-        return Failed(code=code, message=_text(document.get("message")), server_time=server_time)
+        # Not a Failed, although it has a code: what today's codes promise about a write was not promised
+        # for the old ones, so none of them may be looked up in the table.
+        words = f"{_text(document.get('codeDesc'))} ({document['code']}): {_text(document.get('message'))}"
+        return Unusable(code="OldError", reason=f"an error in an older form: {shown(words)}")
     return Unusable(code="NoResponse", reason="the answer is JSON without a Response")
 
 

@@ -11,6 +11,7 @@ than a real-time one, and is described and listed only if its type is said; 201 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from provisioner.cloud.outcome import Answered, Kind
 from provisioner.core.address import JSONObject, JSONValue, TaskId
@@ -26,6 +27,7 @@ from provisioner.core.calls import (
     Reply,
     Unknown,
     Write,
+    family_of,
 )
 from provisioner.core.fields import OBJECTS
 from provisioner.core.fields import Kind as FieldKind
@@ -35,6 +37,9 @@ from provisioner.errors import ApiError
 VERSION = "2021-08-20"
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
 """Source: the vendor's limit for a POST signed with TC3-HMAC-SHA256."""
+
+_MAX_ID_LENGTH = 256
+"""Many times what the service gives: a letter and a UUID, or 17 digits."""
 
 CREATE = "CreateIntegrationTask"
 MODIFY = "ModifyIntegrationTask"
@@ -149,7 +154,7 @@ def describe_call(project_id: str, task_id: TaskId, task_type: int) -> Call:
     parameters: JSONObject = {
         "ProjectId": project_id,
         "TaskId": task_id,
-        "TaskType": OFFLINE if task_type == OFFLINE else REAL_TIME,
+        "TaskType": family_of(task_type),
     }
     return Call(action=DESCRIBE, parameters=parameters)
 
@@ -200,15 +205,20 @@ def write_reply(write: Write, answered: Answered) -> Reply:
 
 
 def create_reply(answered: Answered) -> Reply:
-    """The new task's id. Without one a task may have been made all the same."""
-    task_id = answered.response.get("TaskId")
-    if isinstance(task_id, str) and task_id.strip():
-        return Done(task_id=TaskId(task_id), request_id=answered.request_id)
-    return Unknown(
-        code="NoTaskId",
-        message="the service named no TaskId for the new task",
-        request_id=answered.request_id,
-    )
+    """The new task's id. Without one that can be used a task may have been made all the same."""
+    task_id, request_id = answered.response.get("TaskId"), answered.request_id
+    if not isinstance(task_id, str) or not task_id.strip():
+        message = "the service named no TaskId for the new task"
+        return Unknown(code="NoTaskId", message=message, request_id=request_id)
+    if not _is_usable(task_id):
+        message = f"the service named a TaskId that cannot be one: {printable(task_id[:_MAX_ID_LENGTH])}"
+        return Unknown(code="BadTaskId", message=message, request_id=request_id)
+    return Done(task_id=TaskId(task_id), request_id=request_id)
+
+
+def _is_usable(task_id: str) -> bool:
+    """Whether a later request, a line of the journal and a terminal can all hold this id."""
+    return task_id.isprintable() and task_id == task_id.strip() and 0 < len(task_id) <= _MAX_ID_LENGTH
 
 
 def already_gone(write: Write, *, request_id: str) -> Reply:
@@ -234,9 +244,9 @@ def delete_reply(write: DeleteTask, answered: Answered) -> Reply:
     """
     data, flag = answered.response.get("Data"), answered.response.get("DeleteFlag")
     request_id = answered.request_id
-    if data is True and (flag is None or _is_int(flag, 0)):
+    if data is True and (flag is None or (_is_number(flag) and flag == 0)):
         return Done(task_id=write.task_id, request_id=request_id)
-    if isinstance(flag, int) and not isinstance(flag, bool) and flag in _NOT_DELETED:
+    if _is_number(flag) and flag in _NOT_DELETED:
         reason = answered.response.get("DeleteErrInfo")
         words = printable(reason) if isinstance(reason, str) and reason else _NOT_DELETED[flag]
         return Refused(code=f"DeleteFlag {flag}", message=words, request_id=request_id)
@@ -246,8 +256,9 @@ def delete_reply(write: DeleteTask, answered: Answered) -> Reply:
     return Unknown(code="NoData", message="the service did not say whether it deleted", request_id=request_id)
 
 
-def _is_int(value: JSONValue, wanted: int) -> bool:
-    return value == wanted and isinstance(value, int) and not isinstance(value, bool)
+def _is_number(value: JSONValue) -> TypeGuard[int]:
+    """Whether it is a whole number; a truth value is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def describe_reply(answered: Answered, *, task_id: TaskId, task_type: int) -> RemoteTask | None:
@@ -276,7 +287,7 @@ def list_reply(answered: Answered, *, task_type: int) -> Page:
     if "TaskInfoSet" not in answered.response:
         raise unusable(LIST, "TaskInfoSet is missing", answered)
     items, total = answered.response["TaskInfoSet"], answered.response.get("TotalCount")
-    if total is not None and (not isinstance(total, int) or isinstance(total, bool)):
+    if total is not None and not _is_number(total):
         raise unusable(LIST, f"TotalCount is {_shape(total)}", answered)
     if items is None:
         items = []
@@ -297,12 +308,13 @@ def _task(info: JSONValue, action: str, asked_type: int, answered: Answered) -> 
     if not isinstance(info, Mapping):
         raise unusable(action, f"TaskInfo is {_shape(info)}", answered)
     task_id = _text(info, "TaskId", action, answered)
-    if not task_id.strip():
-        raise unusable(action, "a task has no TaskId", answered)
+    if not _is_usable(task_id):
+        what = f"the TaskId {printable(task_id[:_MAX_ID_LENGTH])}" if task_id.strip() else "no TaskId"
+        raise unusable(action, f"a task has {what}", answered)
     task_type = info.get("TaskType")
     return RemoteTask(
         task_id=TaskId(task_id),
-        task_type=task_type if isinstance(task_type, int) and not isinstance(task_type, bool) else asked_type,
+        task_type=family_of(task_type if _is_number(task_type) else asked_type),
         name=_text(info, "TaskName", action, answered),
         description=_text(info, "Description", action, answered),
         create_time=_text(info, "CreateTime", action, answered),

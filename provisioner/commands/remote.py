@@ -2,19 +2,22 @@
 
 import os
 import random
+import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from provisioner.cloud.api import CloudTaskApi
-from provisioner.cloud.credentials import CredentialProvider, find_credential, find_region
+from provisioner.cloud.credentials import Found, find_credential, find_region
 from provisioner.cloud.endpoint import Endpoint, parse_endpoint
 from provisioner.cloud.metadata import fetch_metadata
 from provisioner.cloud.pace import Pace
+from provisioner.cloud.renewal import CredentialProvider, Credentials
 from provisioner.cloud.transport import Transport
 from provisioner.core.calls import TaskApi
 from provisioner.core.settings import Settings
 from provisioner.core.signing import Credential
+from provisioner.core.text import printable
 from provisioner.engine.ports import Clock
 from provisioner.errors import StateError, UsageError
 
@@ -44,7 +47,7 @@ def open_remote(settings: Settings, clock: Clock) -> Iterator[TaskApi]:
     provider = CredentialProvider(
         lambda: find_credential(os.environ, home=_home(), fetch=fetch_metadata), time.time
     )
-    with _client(settings, clock, endpoint, region, provider.current) as api:
+    with _client(settings, clock, endpoint, region, provider) as api:
         yield api
 
 
@@ -63,28 +66,29 @@ def _embedded(settings: Settings, clock: Clock) -> Iterator[TaskApi]:
     except OSError as error:
         raise StateError(f"The embedded emulator cannot serve.\n  {error.strerror}.") from error
     identity, key = EMBEDDED_CREDENTIAL
-    credential = Credential(identity, key, source="embedded emulator")
+    found = Found(Credential(identity, key, source="embedded emulator"))
+    provider = CredentialProvider(lambda: found, time.time)
     region = settings.region or _EMBEDDED_REGION
-    with server, _client(settings, clock, parse_endpoint(server.url), region, lambda: credential) as api:
+    with server, _client(settings, clock, parse_endpoint(server.url), region, provider) as api:
         yield api
 
 
 @contextmanager
 def _client(
-    settings: Settings, clock: Clock, endpoint: Endpoint, region: str, credential: Callable[[], Credential]
+    settings: Settings, clock: Clock, endpoint: Endpoint, region: str, credentials: Credentials
 ) -> Iterator[TaskApi]:
     transport = Transport(
         endpoint,
         region=region,
         monotonic=clock.monotonic,
         connections=settings.parallelism + 1,
-        verify=_trusted(os.environ),
-        proxies=_proxies(os.environ, endpoint),
+        verify=trusted(os.environ, endpoint),
+        proxies=proxies(os.environ, endpoint),
     )
     try:
         yield CloudTaskApi(
             transport,
-            credential=credential,
+            credentials=credentials,
             now=time.time,
             monotonic=clock.monotonic,
             sleep=clock.sleep,
@@ -95,12 +99,31 @@ def _client(
         transport.close()
 
 
-def _trusted(environ: Mapping[str, str]) -> str | bool:
-    """The file of certificates that a person named, else those that come with requests."""
-    return environ.get("REQUESTS_CA_BUNDLE") or environ.get("SSL_CERT_FILE") or True
+def trusted(environ: Mapping[str, str], endpoint: Endpoint) -> str | bool:
+    """The file or folder of certificates that a person named, else True: those that come with requests.
+
+    Raises:
+        UsageError: it is not there or holds no certificates; nothing was sent.
+    """
+    named = [name for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE") if environ.get(name)]
+    if not named or not endpoint.url.startswith("https:"):
+        return True
+    path = environ[named[0]]
+    try:
+        if not os.path.isdir(path):
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        # The text of a TLS error is about lines of somebody's code.
+        is_read = isinstance(error, ssl.SSLError)
+        why = "it holds no certificates" if is_read else f"the system says: {error.strerror}"
+        raise UsageError(
+            f"The trusted certificates cannot be used.\n  {named[0]}: {printable(path)}: {why}.\n"
+            f"Name a file of certificates in PEM form, or unset {named[0]}."
+        ) from error
+    return path
 
 
-def _proxies(environ: Mapping[str, str], endpoint: Endpoint) -> dict[str, str]:
+def proxies(environ: Mapping[str, str], endpoint: Endpoint) -> dict[str, str]:
     """HTTPS_PROXY, unless NO_PROXY names the endpoint's host or a domain that it is in."""
     proxy = environ.get("HTTPS_PROXY") or environ.get("https_proxy")
     if not proxy or endpoint.is_loopback:

@@ -8,10 +8,10 @@ error codes and the codes it lists for these API actions.
 from collections.abc import Mapping
 
 _ADVICE: Mapping[str, str] = {
-    "AuthFailure": "Check the credentials: which ones are used is said by --verbose.",
-    "AuthFailure.SecretIdNotFound": "The key does not exist or is disabled: check TENCENTCLOUD_SECRET_ID.",
+    "AuthFailure": "Check the credentials that the message names.",
+    "AuthFailure.SecretIdNotFound": "The key does not exist or is disabled: check it where it comes from.",
     "AuthFailure.SignatureExpire": "This machine's clock is off by more than five minutes: set it.",
-    "AuthFailure.SignatureFailure": "The secret key does not fit the id: check TENCENTCLOUD_SECRET_KEY.",
+    "AuthFailure.SignatureFailure": "The secret key does not fit the id: check both where they come from.",
     "AuthFailure.TokenFailure": "The session token has expired: get new temporary credentials.",
     "AuthFailure.UnauthorizedOperation": "The account may not do this: grant it QcloudWeDataFullAccess.",
     "UnauthorizedOperation": "Grant the account QcloudWeDataFullAccess, or add it to the project.",

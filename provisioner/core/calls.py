@@ -7,14 +7,22 @@ task, so it must never be sent again and never be reported as failed (create-pro
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from provisioner.core.address import JSONObject, TaskId
+from provisioner.core.address import JSONObject, JSONValue, TaskId
 
 REAL_TIME = 201
 OFFLINE = 202
-"""TaskType values. Anything that is not 202 is handled as real-time (the documented example sends 0)."""
+"""TaskType values: the two families of tasks."""
+
+
+def family_of(task_type: JSONValue) -> int:
+    """The family that a TaskType belongs to, 201 or 202.
+
+    Anything that is not 202 is handled as real-time: the documented examples send 0 and 1.
+    """
+    return OFFLINE if task_type == OFFLINE else REAL_TIME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +62,8 @@ class SignedWrite:
     action: str
     """Name of the API action."""
 
-    payload: bytes
-    headers: Mapping[str, str]
+    payload: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     """Complete, ``Authorization`` included: never logged, never stored."""
 
     timestamp: int
@@ -95,7 +103,7 @@ class Unknown:
 
     code: str
     """The service's code where there was one, else ours: ``Timeout``, ``ConnectionLost``,
-    ``HTTP 502``, ``NotJSON``, ``NoTaskId``."""
+    ``HTTP 502``, ``NotJSON``, ``NoTaskId``, ``BadTaskId``."""
 
     message: str
     request_id: str = ""
@@ -110,6 +118,8 @@ class RemoteTask:
 
     task_id: TaskId
     task_type: int
+    """The family: 201 or 202, whatever number the service showed."""
+
     name: str
     description: str
     """As the service has it, our marker included."""

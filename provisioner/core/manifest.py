@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from provisioner.core.address import ADDRESS_PATTERN, Address, JSONObject, JSONValue, Source
-from provisioner.core.calls import OFFLINE, REAL_TIME
+from provisioner.core.calls import family_of
 from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
 from provisioner.core.validation import Checker, Fault, path_text, shown
 
@@ -74,8 +74,8 @@ def spec_digest(project_id: str, body: JSONObject) -> str:
 
 
 def task_type_of(body: JSONObject) -> int:
-    """The family: everything that is not offline is handled as real-time."""
-    return OFFLINE if body.get("TaskType") == OFFLINE else REAL_TIME
+    """The family that a body asks for; see ``family_of``."""
+    return family_of(body.get("TaskType"))
 
 
 def parse(document: JSONValue, source: Source, checker: Checker, defaults: Defaults) -> Parsed:

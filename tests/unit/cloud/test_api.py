@@ -13,6 +13,7 @@ from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent,
 from provisioner.cloud.pace import Pace
 from provisioner.core.address import TaskId
 from provisioner.core.calls import CreateTask, DeleteTask, Done, ModifyTask, Refused, Reply, Unknown, Write
+from provisioner.core.manifest import task_type_of
 from provisioner.core.signing import Credential
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError, UsageError
 
@@ -28,9 +29,11 @@ class World:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.timestamps: list[int] = []
         self.token: str | None = None
+        self.fresh_token: str | None = None
+        self.renewals = 0
         self.api = CloudTaskApi(
             self,
-            credential=self.credential,
+            credentials=self,
             now=lambda: NOW + self.seconds,
             monotonic=lambda: self.seconds,
             sleep=self.sleep,
@@ -44,8 +47,13 @@ class World:
 
     region = "ap-singapore"
 
-    def credential(self) -> Credential:
-        return Credential("AKIDEXAMPLE0001", "EXAMPLEKEY0001", self.token)
+    def current(self) -> Credential:
+        return Credential("AKIDEXAMPLE0001", "EXAMPLEKEY0001", self.token, "a place\x1b")
+
+    def renewed(self) -> Credential:
+        self.renewals += 1
+        self.token = self.fresh_token
+        return self.current()
 
     def sleep(self, seconds: float) -> None:
         self.seconds += seconds
@@ -105,9 +113,23 @@ def test_signing_counts_for_the_pace() -> None:
     assert world.api.seconds_until_ready("CreateIntegrationTask") > 0.05
 
 
+BAD_IDS = ("\ud800", "a\x00b", "a\x1b[31m", " lead", "trail\t", "trail ", "a\nb", "a\u202eb", "x" * 257)
+
+
+def test_the_longest_usable_id_is_an_id() -> None:
+    """Ids are opaque: only what cannot be stored, sent or shown is none."""
+    for task_id in ("x" * 256, "a b", "名"):
+        reply = script(answered(TaskId=task_id)).write(CREATE)
+        assert reply == Done(task_id=TaskId(task_id), request_id="r-1")
+
+
 EXPIRED, TOKEN = "AuthFailure.SignatureExpire", "AuthFailure.TokenFailure"
 REPLIES: list[tuple[str, Write, Happened, str, str, bool]] = [
     ("no TaskId", CREATE, answered(TaskId=" "), "unknown", "NoTaskId", False),
+    *(
+        (f"TaskId {task_id[:9]!r}", CREATE, answered(TaskId=task_id), "unknown", "BadTaskId", False)
+        for task_id in BAD_IDS
+    ),
     ("refused", CREATE, failed("InvalidParameter.X"), "refused", "InvalidParameter.X", False),
     ("in doubt", CREATE, failed("InternalError"), "unknown", "InternalError", False),
     ("pace", CREATE, failed("RequestLimitExceeded"), "refused", "RequestLimitExceeded", True),
@@ -202,17 +224,57 @@ def test_new_temporary_credentials_are_worth_another_attempt() -> None:
     assert reply.may_repeat
 
 
-def test_no_new_credentials_is_a_refusal() -> None:
+def test_no_new_credentials_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(lambda _action, _parameters: failed("AuthFailure.TokenFailure"))
     signed = world.api.sign(CREATE)
 
     def none() -> Credential:
         raise CredentialsError("none")
 
-    world.api._signer._credential = none
-    reply = world.api.send(signed)
+    for name in ("renewed", "current"):
+        monkeypatch.setattr(world, name, none)
+        reply = world.api.send(signed)
+        assert isinstance(reply, Refused)
+        assert not reply.may_repeat
+
+
+def test_a_refused_token_is_replaced_before_it_is_given_up() -> None:
+    """The machine's role may have new ones although the old ones should have lasted."""
+    world = World(lambda _action, _parameters: failed("AuthFailure.TokenFailure"))
+    world.token, world.fresh_token = "one", "two"
+    reply = world.write(CREATE)
     assert isinstance(reply, Refused)
-    assert not reply.may_repeat
+    assert reply.may_repeat
+    assert world.renewals == 1
+
+
+def test_a_token_that_is_refused_again_and_again_is_given_up() -> None:
+    """It is replaced once for each refusal; when there is no other, the read ends."""
+    world = World(lambda _action, _parameters: failed("AuthFailure.TokenFailure"))
+    world.token, world.fresh_token = "one", "two"
+    with pytest.raises(ApiRefusedError, match="TokenFailure"):
+        world.api.read("1", TaskId("t"), 201)
+    assert len(world.calls) == 2
+    assert world.renewals == 2
+
+
+@pytest.mark.parametrize("code", ["AuthFailure", "AuthFailure.SecretIdNotFound", "UnauthorizedOperation.X"])
+def test_a_refusal_of_the_credentials_says_where_they_came_from(code: str) -> None:
+    """For a read in the error, for a write in the reply; the name of a file is made safe to print."""
+    world = World(lambda _action, _parameters: failed(code))
+    with pytest.raises(ApiRefusedError, match=r"\(credentials: a place\\x1b\)"):
+        world.api.read("1", TaskId("t"), 201)
+    reply = world.write(CREATE)
+    assert isinstance(reply, Refused)
+    assert reply.message.endswith("(credentials: a place\\x1b)")
+    assert "\x1b" not in reply.message
+
+
+def test_other_refusals_do_not_speak_of_credentials() -> None:
+    """They have nothing to do with it."""
+    reply = script(failed("InvalidParameter")).write(CREATE)
+    assert isinstance(reply, Refused)
+    assert "credentials" not in reply.message
 
 
 @pytest.mark.parametrize("body", [{"TaskName": "\ud800"}, {"A": float("nan")}, {"A": "x" * 11_000_000}])
@@ -261,10 +323,11 @@ UNUSABLE = [
     {"TaskInfo": {"TaskId": True}},
     {"TaskInfo": {"TaskId": {}}},
     {"TaskInfo": {**TASK, "TaskId": "other"}},
+    *({"TaskInfo": {**TASK, "TaskId": task_id}} for task_id in BAD_IDS),
 ]
 
 
-@pytest.mark.parametrize("response", UNUSABLE, ids=str)
+@pytest.mark.parametrize("response", UNUSABLE, ids=ascii)
 def test_garbage_is_never_taken_for_no_task(response: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="something unusable"):
         script(answered(**response)).api.read("1", TaskId("t-1"), 201)
@@ -349,6 +412,31 @@ def test_both_types_are_listed() -> None:
         ("201", 201),
         ("202", 202),
     }
+
+
+@pytest.mark.parametrize(
+    ("shown", "asked", "family"),
+    [
+        (0, 201, 201),
+        (0, 202, 201),
+        (1, 201, 201),
+        (202, 201, 202),
+        (None, 202, 202),
+        (True, 202, 202),
+        ("x", 201, 201),
+    ],
+)
+def test_a_task_is_of_a_family_whatever_number_is_shown(shown: Any, asked: int, family: int) -> None:
+    """By the same mapping as a manifest's: the number chooses the API action that deletes it."""
+    item = {"TaskId": "t", "TaskType": shown}
+
+    def play(_action: str, parameters: dict[str, Any]) -> Happened:
+        items = [item] if parameters["TaskType"] == asked else []
+        return answered(TaskInfoSet=items, TotalCount=len(items))
+
+    assert [task.task_type for task in World(play).api.inventory("1").tasks] == [family]
+    if shown is not None and not isinstance(shown, bool | str):
+        assert task_type_of(item) == family
 
 
 def test_a_task_deleted_while_listing_hides_no_other() -> None:
@@ -451,8 +539,9 @@ def test_without_a_date_there_is_no_listing() -> None:
         {"TaskInfoSet": [], "TotalCount": True},
         {"TaskInfoSet": [None], "TotalCount": 1},
         {"TaskInfoSet": [{"TaskName": "n"}], "TotalCount": 1},
+        *({"TaskInfoSet": [{"TaskId": task_id}], "TotalCount": 1} for task_id in BAD_IDS),
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_a_garbled_page_is_no_listing(response: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="something unusable"):

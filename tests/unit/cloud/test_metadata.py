@@ -11,11 +11,17 @@ from provisioner.cloud.metadata import fetch_metadata
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        status, body = {"/role": (200, b"text"), "/moved": (302, b""), "/large": (200, b"x" * 200_000)}.get(
-            self.path, (404, b"")
-        )
+        status, body = {
+            "/role": (200, b"text"),
+            "/moved": (302, b""),
+            "/large": (200, b"x" * 200_000),
+            "/broken": (200, b"no size of a chunk"),
+        }.get(self.path, (404, b""))
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
+        if self.path == "/broken":
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
@@ -39,6 +45,11 @@ def test_what_is_there_is_fetched_up_to_a_bound(url: str) -> None:
     assert fetch_metadata("moved", url=url) is None
     assert fetch_metadata("nobody", url=url) is None
     assert len(fetch_metadata("large", url=url) or "") == 64 * 1024
+
+
+def test_an_answer_that_breaks_off_is_none(url: str) -> None:
+    """The search goes on to say that the machine gives no key."""
+    assert fetch_metadata("broken", url=url) is None
 
 
 def test_where_nothing_listens_there_is_none() -> None:

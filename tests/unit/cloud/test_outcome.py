@@ -10,6 +10,7 @@ from provisioner.cloud.outcome import (
     Lost,
     NotSent,
     Unusable,
+    Verdict,
     family,
     is_not_found,
     is_rate_limit,
@@ -28,6 +29,11 @@ EVENTS: list[tuple[str, Happened, str]] = [
     ("connection lost", Lost(code="ConnectionLost", reason=""), "repeat unknown unknown unknown"),
     ("not JSON", Unusable(code="NotJSON", reason=""), "refused unknown unknown unknown"),
     ("no Response", Unusable(code="NoResponse", reason=""), "refused unknown unknown unknown"),
+    (
+        "an older error",
+        Unusable(code="OldError", reason="InvalidParameter"),
+        "refused unknown unknown unknown",
+    ),
     ("too large", Unusable(code="TooLarge", reason=""), "refused unknown unknown unknown"),
     *(
         (
@@ -73,6 +79,14 @@ CODES = [
     ("ResourceNotFound", "answered refused refused answered"),
     ("ResourceNotFound.X", "answered refused refused answered"),
     ("RequestLimitExceeded (4400)", "refused unknown unknown unknown"),
+    *(
+        (f"{code}.Foo (4000)", "refused unknown unknown unknown")
+        for code in (*BEFORE_EFFECT.split(), "ResourceNotFound")
+    ),
+    ("RequestLimitExceeded.Foo (4400)", "refused unknown unknown unknown"),
+    ("InvalidParameter.", "refused unknown unknown unknown"),
+    ("InvalidParameter. X", "refused unknown unknown unknown"),
+    ("InvalidParameter.X\n", "refused unknown unknown unknown"),
 ]
 TABLE = EVENTS + [(code, Failed(code=code, message=""), row) for code, row in CODES]
 
@@ -82,9 +96,19 @@ def test_table(happened: Happened, row: str) -> None:
     assert [verdict_of(kind, happened) for kind in Kind] == row.split()
 
 
+@pytest.mark.parametrize("code", ["InvalidParameter", "RequestLimitExceeded", "ResourceNotFound", "X"])
+def test_an_error_beside_a_task_id_is_in_doubt_for_every_write(code: str) -> None:
+    """A reply that contradicts itself is no certain refusal."""
+    failed, plain = Failed(code=code, message="", names_task=True), Failed(code=code, message="")
+    for kind in Kind:
+        expected = verdict_of(kind, plain) if kind is Kind.READ else Verdict.UNKNOWN
+        assert verdict_of(kind, failed) is expected
+
+
 def test_a_code_falls_back_to_the_part_before_the_first_dot() -> None:
     assert family("A.B.C") == "A"
     assert family("A") == "A"
+    assert family("A.B (1)") == "A.B (1)"
 
 
 def test_only_an_error_of_the_service_is_not_found_or_for_pace() -> None:

@@ -21,7 +21,19 @@ import urllib3.util.connection
 from provisioner.cloud import connection
 from provisioner.cloud import transport as module
 from provisioner.cloud.endpoint import parse_endpoint
-from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
+from provisioner.cloud.outcome import (
+    Answered,
+    Failed,
+    Happened,
+    Kind,
+    Lost,
+    NotSent,
+    Unusable,
+    Verdict,
+    is_not_found,
+    is_rate_limit,
+    verdict_of,
+)
 from provisioner.cloud.transport import Timeouts, Transport
 
 SECRET = "EXAMPLE-AUTHORIZATION"
@@ -176,6 +188,24 @@ def test_one_connection_serves_many_calls(serve: Serve, open_transport: Open) ->
     assert server.connections == 1
 
 
+def test_closing_ends_every_connection_at_once(serve: Serve, open_transport: Open) -> None:
+    """Also while somebody still holds on to what an exchange left behind, as a traceback does."""
+    ended = threading.Event()
+
+    def script(sock: socket.socket, _: int) -> None:
+        reply(answer())(sock, 1)
+        assert sock.recv(1) == b""
+        ended.set()
+
+    transport = open_transport(serve(script).url)
+    assert isinstance(transport.exchange(b"{}", HEADERS), Answered)
+    manager = transport._adapter.poolmanager
+    held = [manager.pools[key] for key in manager.pools.keys()]  # noqa: SIM118  # it has no iterator
+    assert len(held) == 1
+    transport.close()
+    assert ended.wait(30)
+
+
 def test_a_large_request_arrives_whole(serve: Serve, open_transport: Open) -> None:
     server = serve(reply(answer()))
     payload = bytes(range(256)) * 4096
@@ -196,7 +226,6 @@ def test_a_chunked_answer_is_read(serve: Serve, open_transport: Open) -> None:
     assert happened == Answered(response={"RequestId": "r-1"}, request_id="r-1", server_time=None)
 
 
-OLD_ERROR = b'{"code": 4400, "codeDesc": "RequestLimitExceeded", "message": "old"}'
 BODIES: list[tuple[str, Script, Happened]] = [
     (
         "error",
@@ -204,16 +233,15 @@ BODIES: list[tuple[str, Script, Happened]] = [
         Failed(code="AuthFailure", message="no", request_id="r-1", server_time=1700000000),
     ),
     (
+        "error and task",
+        reply(answer(Error={"Code": "AuthFailure", "Message": "no"}, TaskId="t-1")),
+        Failed(code="AuthFailure", message="no", names_task=True, request_id="r-1", server_time=1700000000),
+    ),
+    (
         "error null",
         reply(answer(Error=None)),
         Answered(response={"RequestId": "r-1", "Error": None}, request_id="r-1", server_time=1700000000),
     ),
-    (
-        "old error",
-        reply(OLD_ERROR),
-        Failed(code="RequestLimitExceeded (4400)", message="old", server_time=1700000000),
-    ),
-    ("old error bare", reply(b'{"code": 1}'), Failed(code="error (1)", message="", server_time=1700000000)),
 ]
 
 
@@ -230,10 +258,19 @@ UNUSABLE: list[tuple[str, Script, str]] = [
     ("empty", reply(b""), "NotJSON"),
     ("deep", reply(DEEP), "NotJSON"),
     ("NaN", reply(b'{"Response": {"A": NaN}}'), "NotJSON"),
+    ("a name twice", reply(b'{"Response": {"TaskId": "a", "TaskId": "b"}}'), "NotJSON"),
+    (
+        "two Responses",
+        reply(b'{"Response": {"TaskId": "a"}, "Response": {"Error": {"Code": "LimitExceeded"}}}'),
+        "NotJSON",
+    ),
+    ("a name twice, deep inside", reply(b'{"Response": {"A": [{"B": 1, "B": 1}]}}'), "NotJSON"),
     ("not UTF-8", reply(b'{"Response": "\xff"}'), "NotJSON"),
     ("broken compression", reply(b"plain", "Content-Encoding: gzip"), "NotJSON"),
     ("list", reply(b"[]"), "NoResponse"),
     ("no Response", reply(b'{"code": 0}'), "NoResponse"),
+    ("old error, bare", reply(b'{"code": 1}'), "OldError"),
+    ("old error, odd", reply(b'{"code": {"a": []}, "codeDesc": 7, "message": null}'), "OldError"),
     ("Response a text", reply(b'{"Response": "yes"}'), "NoResponse"),
     ("error a text", reply(answer(Error="yes")), "NoCode"),
     ("error without code", reply(answer(Error={"Message": "m"})), "NoCode"),
@@ -248,6 +285,33 @@ def test_what_is_no_answer(serve: Serve, open_transport: Open, script: Script, c
     happened = open_transport(serve(script).url).exchange(b"{}", HEADERS)
     assert isinstance(happened, Unusable)
     assert happened.code == code
+
+
+OLD_CODES = (
+    "RequestLimitExceeded",
+    "RequestLimitExceeded.Foo",
+    "InvalidParameter.Foo",
+    "ResourceNotFound.Foo",
+    "AuthFailure.SignatureExpire",
+    "AuthFailure.TokenFailure",
+    "",
+)
+
+
+@pytest.mark.parametrize("old_code", OLD_CODES)
+def test_an_error_in_the_older_form_says_nothing_certain_about_a_write(
+    serve: Serve, open_transport: Open, old_code: str
+) -> None:
+    """Whatever its name: the list of codes without effect is not about those."""
+    body = json.dumps({"code": 4400, "codeDesc": old_code, "message": "old\x1b"}).encode()
+    happened = open_transport(serve(reply(body)).url).exchange(b"{}", HEADERS)
+    assert isinstance(happened, Unusable)
+    assert happened.code == "OldError"
+    assert f"{old_code} (4400): old\\x1b" in happened.reason
+    assert not is_rate_limit(happened)
+    assert not is_not_found(happened)
+    for kind in Kind:
+        assert verdict_of(kind, happened) is (Verdict.REFUSED if kind is Kind.READ else Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:1/", "http://[", "/elsewhere"])
@@ -268,6 +332,38 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(
     happened = open_transport(serve(script).url).exchange(b"{}", HEADERS)
     assert isinstance(happened, Unusable)
     assert happened.code == "TooLarge"
+
+
+@pytest.mark.parametrize("filling", [b"[],", b'"",', b"0.5,", b'{"a":1},', b"[" * 900 + b"]" * 900 + b","])
+def test_an_answer_of_too_many_values_is_not_built(
+    serve: Serve, open_transport: Open, monkeypatch: pytest.MonkeyPatch, filling: bytes
+) -> None:
+    """Its values take many times the memory of its text."""
+    monkeypatch.setattr(module, "MAX_REPLY_VALUES", 5000)
+    body = b'{"Response": {"A": [' + filling * 6000 + b"0]}}"
+    happened = open_transport(serve(reply(body)).url).exchange(b"{}", HEADERS)
+    assert happened == Unusable(code="TooLarge", reason="the answer holds more than 5000 values")
+
+
+def test_the_usual_number_of_values_is_built(serve: Serve, open_transport: Open) -> None:
+    """A page of a hundred large tasks is far from the bound."""
+    config = [{"Name": f"n{number}", "Value": "v"} for number in range(3000)]
+    server = serve(reply(answer(TaskInfoSet=[{"Config": config}] * 100)))
+    assert isinstance(open_transport(server.url).exchange(b"{}", HEADERS), Answered)
+
+
+def test_no_memory_for_an_answer_is_no_crash(
+    serve: Serve, open_transport: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A create must be told apart as unknown, whatever the machine can hold."""
+
+    def loads(*_args: Any, **_more: Any) -> None:
+        raise MemoryError
+
+    server = serve(reply(answer(TaskId="t-1")))
+    monkeypatch.setattr(json, "loads", loads)
+    happened = open_transport(server.url).exchange(b"{}", HEADERS)
+    assert happened == Unusable(code="TooLarge", reason="the answer does not fit into memory")
 
 
 @pytest.mark.parametrize("date", [None, "nonsense", "Tue, 99 Nov 2023 22:13:20 GMT"])
@@ -384,6 +480,13 @@ LOST: list[tuple[str, Script]] = [
     ("reset", lambda sock, _: reset(sock)),
     ("garbage", then_hang_up(b"\x00\x01garbage\r\n\r\n")),
     ("truncated", then_hang_up(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"Resp')),
+    ("cut off in the status line", then_hang_up(b"HTTP/1.1 200")),
+    ("cut off after the status line", then_hang_up(b"HTTP/1.1 200 OK\r\n")),
+    ("cut off in a header", then_hang_up(b"HTTP/1.1 200 OK\r\nContent-Le")),
+    ("cut off after a header", then_hang_up(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n")),
+    ("cut off in an interim answer", then_hang_up(b"HTTP/1.1 103 Early Hints\r\nLink: x")),
+    ("cut off after an interim answer", then_hang_up(b"HTTP/1.1 103 Early Hints\r\n\r\n")),
+    ("truncated size of a chunk", then_hang_up(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nf")),
     ("truncated chunk", then_hang_up(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc")),
 ]
 
@@ -395,6 +498,64 @@ def test_lost(serve: Serve, open_transport: Open, script: Script) -> None:
     assert isinstance(happened, Lost)
     assert happened.code == "ConnectionLost"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("number", [100, 102, 103, 199])
+def test_interim_answers_are_passed_over(serve: Serve, open_transport: Open, number: int) -> None:
+    """However many, and on a connection that is used again."""
+    interim = f"HTTP/1.1 {number} Wait\r\nLink: x\r\n\r\n".encode()
+
+    def script(sock: socket.socket, call: int) -> None:
+        sock.sendall(interim * 3)
+        reply(answer(TaskId=f"t-{call}"))(sock, call)
+
+    server = serve(script)
+    transport = open_transport(server.url)
+    for call in (1, 2, 3):
+        happened = transport.exchange(b"{}", HEADERS)
+        assert isinstance(happened, Answered)
+        assert happened.response["TaskId"] == f"t-{call}"
+    assert server.connections == 1
+
+
+def test_another_protocol_is_no_interim_answer(serve: Serve, open_transport: Open) -> None:
+    """101 means that what follows is no HTTP."""
+    server = serve(reply(b"", status="101 Switching Protocols"))
+    happened = open_transport(server.url).exchange(b"{}", HEADERS)
+    assert happened == Unusable(code="HTTP 101", reason="the HTTP status is 101", status=101)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [0, 30_000], ids=["one record", "two records"])
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "TLS"])
+def test_what_follows_an_answer_is_not_the_next_one(
+    serve: Serve,
+    open_transport: Open,
+    tls: ssl.SSLContext,
+    certificate: Path,
+    is_tls: bool,
+    is_chunked: bool,
+    size: int,
+) -> None:
+    """Whether it has been read along already or still waits in the socket."""
+    surplus = b"HTTP/1.1 200 OK\r\nContent-Length: 55\r\n\r\n" + answer(TaskId="surplus")
+
+    def script(sock: socket.socket, _: int) -> None:
+        body = answer(TaskId="t-1", Filling="x" * size)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        sock.sendall((CHUNKED % (len(body), body) if is_chunked else head) + surplus)
+
+    server = serve(script, tls if is_tls else None)
+    url = server.url.replace("http", "https") if is_tls else server.url
+    transport = open_transport(url, verify=f"{certificate}.crt")
+    for _ in range(3):
+        happened = transport.exchange(b"{}", HEADERS)
+        assert isinstance(happened, Answered)
+        assert happened.response["TaskId"] == "t-1"
+    assert server.connections == 3
 
 
 def test_a_kept_connection_that_is_closed_upon_the_next_request_is_a_doubt(

@@ -9,8 +9,8 @@ from provisioner.core.advice import advice_for
     ("code", "words"),
     [
         ("AuthFailure.SignatureExpire", "clock is off"),
-        ("AuthFailure.InvalidAuthorization", "--verbose"),
-        ("AuthFailure", "--verbose"),
+        ("AuthFailure.InvalidAuthorization", "that the message names"),
+        ("AuthFailure", "that the message names"),
         ("InvalidParameter.ConditionError", "Correct the manifest"),
         ("LimitExceeded.TaskCount", "quota"),
         ("UnsupportedOperation", "locked"),

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from provisioner.core.address import TaskId
+from provisioner.core.address import JSONValue, TaskId
 from provisioner.core.calls import (
     OFFLINE,
     REAL_TIME,
@@ -17,6 +17,7 @@ from provisioner.core.calls import (
     RemoteTask,
     SignedWrite,
     Unknown,
+    family_of,
 )
 
 WRITE = CreateTask(project_id="1", body={})
@@ -52,3 +53,10 @@ def test_refusal_is_final_unless_it_says_otherwise() -> None:
 def test_task_types_are_the_api_s() -> None:
     """The two numbers that choose the family of actions."""
     assert (REAL_TIME, OFFLINE) == (201, 202)
+
+
+@pytest.mark.parametrize("task_type", [201, 0, 1, 203, -202, None, "202", True])
+def test_everything_that_is_not_offline_is_real_time(task_type: JSONValue) -> None:
+    """The documented examples show numbers that are no TaskType."""
+    assert family_of(task_type) == REAL_TIME
+    assert family_of(OFFLINE) == OFFLINE
