@@ -82,6 +82,8 @@ class LocalBackend:
         if entries is not None:
             self._fold(journals.decode(entries, self._journal_name), base)
         self.lost_track = self._sent.is_ahead_of(base.serial, self._journal_id)
+        if self._lock is not None:
+            self._make_durable()
         return self.state
 
     @property
@@ -247,6 +249,20 @@ class LocalBackend:
                 if _first_line(before) == _first_line(after):
                     return snapshot, after
                 before = after
+
+    def _make_durable(self) -> None:
+        """Sync what was read: a run that was killed may have written or renamed it and not synced it.
+
+        Without this the run that reads it would call done what a power cut can still undo.
+        """
+        with self._translated("write"):
+            if self._base is not None and self._base.seq != self._ledger.seq:
+                handle = self._disk.open(self._journal_path)
+                try:
+                    self._disk.sync_data(handle)
+                finally:
+                    self._disk.close(handle)
+            self._disk.sync_folder(self._path)
 
     def _fold(self, journal: Journal, base: State) -> None:
         """Fold a journal's entries, unless the snapshot has swallowed them.
