@@ -158,9 +158,11 @@ class LocalBackend:
         Raises:
             StateError: the old one is still there.
         """
+        is_fenced = state.fence > self.state.fence
         self._ledger = Ledger(state)
         self._base = None
         self._next_journal()
+        self.lost_track = self.lost_track and not is_fenced
 
     def close(self) -> None:
         """Give the journal's handle back and the space it reserved."""
@@ -351,8 +353,11 @@ class LocalBackend:
                 )
 
     def _note(self, sent: "_Sent") -> None:
-        """Leave word beside the state from which of it calls are sent: the state itself may get lost."""
-        if self._lock is not None and self._sent != sent:
+        """Leave word beside the state from which of it calls are sent: the state itself may get lost.
+
+        The word about a state that is lost stays until a fence stands for it.
+        """
+        if self._lock is not None and self._sent != sent and not self.lost_track:
             self._sent = sent
             self._write_lock(self._lock_document())
             with self._translated("lock"):

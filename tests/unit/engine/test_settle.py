@@ -483,6 +483,17 @@ def test_a_state_that_went_back_is_fenced_as_one_that_was_lost() -> None:
     assert list(world.state.tasks) == ["a"]
 
 
+def test_a_state_that_went_back_is_waited_for_once() -> None:
+    """However often it is looked at meanwhile, as ``--wait`` does."""
+    world = World()
+    world.apply(A)
+    world.backend.lost_track = True
+    for _ in range(2):
+        (held,) = world.settler().adopt([B], [A.address, B.address]).held
+        assert held.until == START + WINDOW_SECONDS + 1
+        _wait(world, WINDOW_SECONDS // 2)
+
+
 def test_the_first_state_of_all_is_not_fenced() -> None:
     """Nothing of this stack is there and nothing was ever sent."""
     world = World()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -677,6 +678,37 @@ def _next(recorded: list[Entry], before: State) -> list[Entry]:
         made += [_intent(before.seq + len(made) + 1, name), _finished(before.seq + len(made) + 2, name)]
     made.append(_intent(before.seq + len(made) + 1, "c"))
     return made[len(recorded) : len(recorded) + 1]
+
+
+def test_a_state_that_went_back_is_remembered_until_it_is_fenced(path: str) -> None:
+    """Also by a run that sends something else from the old state and fences nothing."""
+
+    def run(work: Callable[[LocalBackend], None]) -> bool:
+        backend = _local(path)
+        with backend.locked(HOLDER):
+            backend.load()
+            was_lost = backend.lost_track
+            work(backend)
+        return was_lost
+
+    def create(backend: LocalBackend, name: str) -> None:
+        _begin(backend)
+        _create(backend, name)
+        backend.commit()
+
+    def fence(backend: LocalBackend) -> None:
+        backend.replace(replace(backend.state, fence=1))
+        backend.commit()
+
+    run(lambda backend: create(backend, "a"))
+    old = [(file, file.read_bytes()) for file in (Path(path), _journal(path))]
+    for name in "bcd":
+        run(partial(create, name=name))
+    for file, content in old:
+        file.write_bytes(content)
+    assert run(lambda backend: create(backend, "e"))
+    assert run(fence)
+    assert not run(lambda _: None)
 
 
 # ── what was written and not synced ─────────────────────────────────────────
