@@ -38,7 +38,7 @@ from provisioner.core.plan import Change, Origin, Plan, make_plan
 from provisioner.core.state import Attempt, Remote, State, TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.apply import Applied, Applier
-from provisioner.engine.ports import Completed, Outside
+from provisioner.engine.ports import Clock, Completed, Outside
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Settler, Window
 from provisioner.engine.steps import Context
@@ -107,7 +107,7 @@ class SyncWorkers:
     Where nothing is under way, ``wait`` lets the clock run on by the time it was given.
     """
 
-    def __init__(self, clock: FakeClock, choose: Callable[[int], int] = lambda _count: 0) -> None:
+    def __init__(self, clock: Clock, choose: Callable[[int], int] = lambda _count: 0) -> None:
         self._clock = clock
         self._choose = choose
         self._pending: list[tuple[int, Callable[[], object]]] = []
@@ -447,6 +447,7 @@ class MemoryBackend:
 
     def replace(self, state: State) -> None:
         """See ``StateBackend.replace``."""
+        self.lost_track = self.lost_track and state.fence == self.state.fence
         self._ledger = Ledger(state)
         self._write_snapshot()
 

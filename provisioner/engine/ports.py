@@ -37,7 +37,10 @@ class StateBackend(Protocol):
 
     @property
     def lost_track(self) -> bool:
-        """Whether calls were sent from a later state than this one, which is gone or went back."""
+        """Whether calls were sent from a later state than this one, which is gone or went back.
+
+        Until a later fence is put into the state: see ``State.fence``.
+        """
         ...
 
     def begin(self, *, first: Callable[[State], State], reserve_bytes: int) -> None:

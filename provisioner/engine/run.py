@@ -165,7 +165,9 @@ class Run:
         creates = [
             change.spec
             for change in self._wish.plan_of(state).changes
-            if change.action is Action.CREATE and change.spec is not None and change.address not in state.open
+            if change.action in (Action.CREATE, Action.REPLACE)
+            and change.spec is not None
+            and change.address not in state.open
         ]
         return settler.adopt(creates, self._wish.desired) if creates else settled
 

@@ -143,7 +143,7 @@ class Settler:
         earlier state had sent may also still take effect: then creates wait, see ``State.fence``.
 
         Args:
-            specs: what is to be created.
+            specs: what is to be created, in the place of another task or of none.
             addresses: every address that the manifests know.
 
         Raises:
@@ -161,6 +161,9 @@ class Settler:
         fence = self._fence(state, has_tasks=any(ours.values()))
         for spec in wanted:
             found = ours[spec.project_id].get(address_digest(spec.address), [])
+            record = state.tasks.get(spec.address)
+            if found and record is not None and self._read(record, self._listed(record)) is not None:
+                found = []  # the task that is to be replaced is there: any other is a copy, and a stray
             namesakes = [] if found or self._use_marker else self._namesakes(spec, known)
             self._adopt_one(spec, found, namesakes, fence)
         self._settled.server_time = self._server_time()
@@ -292,8 +295,7 @@ class Settler:
         if record is None:
             self._close(attempt, "no task is recorded here")
             return
-        listing = self._listing(record.project_id)
-        listed = next((task for task in listing.tasks if task.task_id == record.task_id), None)
+        listing, listed = self._listing(record.project_id), self._listed(record)
         seen = self._read(record, listed)
         is_over = listing.server_time > attempt.timestamp + self._window.late
         if seen is not None and attempt.kind is WriteKind.UPDATE and not not_kept(attempt.spec, seen.body):
@@ -345,6 +347,10 @@ class Settler:
             raise
         except ApiError:
             return listed
+
+    def _listed(self, record: TaskRecord) -> RemoteTask | None:
+        listing = self._listing(record.project_id)
+        return next((task for task in listing.tasks if task.task_id == record.task_id), None)
 
     def _unclear(self, address: Address, attempt: Attempt | None = None) -> Held:
         """A task that is listed and cannot be read, or the other way round: until listings have caught up."""

@@ -67,6 +67,8 @@ class LocalBackend:
         if entries is not None:
             self._fold(journals.decode(entries, self._journal_name), base)
         self.lost_track = self.lock.sent.is_ahead_of(base.serial, self._journal_id)
+        if self.lock.is_ours:
+            self._make_durable()
         return self.state
 
     @property
@@ -103,7 +105,7 @@ class LocalBackend:
         if not self.lineage:
             self._ledger = Ledger(first(self.state))
         journal = self._journal or self._next_journal()
-        self.lock.note(Sent(self._ledger.serial, self._journal_id))
+        self._note(Sent(self._ledger.serial, self._journal_id))
         with self._giving_up(), translated("reserve space in", self.name):
             self._disk.reserve(journal.handle, journal.size, reserve_bytes)
             self._disk.sync(journal.handle)
@@ -133,7 +135,7 @@ class LocalBackend:
         """
         if self._journal is not None:
             self._next_journal()
-            self.lock.note(Sent(self._ledger.serial))
+            self._note(Sent(self._ledger.serial))
 
     def replace(self, state: State) -> None:
         """Write a state that was changed otherwise than by entries (moves, removals), as a new snapshot.
@@ -141,9 +143,11 @@ class LocalBackend:
         Raises:
             StateError: the old one is still there.
         """
+        is_fenced = state.fence > self.state.fence
         self._ledger = Ledger(state)
         self._base = None
         self._next_journal()
+        self.lost_track = self.lost_track and not is_fenced
 
     def close(self) -> None:
         """Give the journal's handle back and the space it reserved."""
@@ -181,6 +185,25 @@ class LocalBackend:
                 if _first_line(before) == _first_line(after):
                     return snapshot, after
                 before = after
+
+    def _note(self, sent: Sent) -> None:
+        """Leave word of what is sent; the word about a state that is lost stays until a fence stands for it."""
+        if not self.lost_track:
+            self.lock.note(sent)
+
+    def _make_durable(self) -> None:
+        """Sync what was read: a run that was killed may have written or renamed it and not synced it.
+
+        Without this the run that reads it would call done what a power cut can still undo.
+        """
+        with translated("write", self.name):
+            if self._base is not None and self._base.seq != self._ledger.seq:
+                handle = self._disk.open(self._journal_path)
+                try:
+                    self._disk.sync_data(handle)
+                finally:
+                    self._disk.close(handle)
+            self._disk.sync_folder(self._path)
 
     def _fold(self, journal: Journal, base: State) -> None:
         """Fold a journal's entries, unless the snapshot has swallowed them.

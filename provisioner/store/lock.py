@@ -97,6 +97,11 @@ class StateLock:
             with translated("lock", self.path):
                 self._disk.sync_data(self._handle)
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether this run holds it."""
+        return self._handle is not None
+
     def is_intact(self) -> bool:
         """Whether the file that is held, if one is, is still the one that its name leads to."""
         return self._handle is None or self._disk.is_named(self._handle, self.path)

@@ -20,6 +20,7 @@ from fakes import (
     spec_of,
 )
 from provisioner.core.address import TaskId
+from provisioner.core.calls import OFFLINE
 from provisioner.core.journal import Intent
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action, Reason
@@ -28,6 +29,9 @@ from provisioner.errors import ApiRefusedError, ApiUnreachableError, StateError
 
 A, B = spec_of("a"), spec_of("b")
 A_CHANGED = spec_of("a", {"Config": {"parallelism": "2"}})
+A_OFFLINE = spec_of("a", {"TaskType": OFFLINE})
+"""Another type is another task: a replace."""
+
 MARKED = pytest.param(True, id="by marker")
 UNMARKED = pytest.param(False, id="by name")
 
@@ -484,11 +488,55 @@ def test_a_state_that_went_back_is_fenced_as_one_that_was_lost() -> None:
     assert list(world.state.tasks) == ["a"]
 
 
+def test_a_state_that_went_back_is_waited_for_once() -> None:
+    """However often it is looked at meanwhile, as ``--wait`` does."""
+    world = World()
+    world.apply(A)
+    world.backend.lost_track = True
+    for _ in range(2):
+        (held,) = world.settler().adopt([B], [A.address, B.address]).held
+        assert held.until == START + WINDOW_SECONDS + 1
+        _wait(world, WINDOW_SECONDS // 2)
+
+
 def test_the_first_state_of_all_is_not_fenced() -> None:
     """Nothing of this stack is there and nothing was ever sent."""
     world = World()
     world.forget_everything()
     assert world.settler().adopt([A], [A.address]).held == []
+
+
+def test_a_replace_takes_over_what_a_later_state_has_made() -> None:
+    """The state is an old one, and the task in it is gone: what took its place is not made once more."""
+    world = World()
+    world.apply(A)
+    old = world.state
+    world.apply(A_OFFLINE)
+    world.backend.replace(old)
+    run = world.run(A_OFFLINE)
+    (change,) = run.prepare().changes
+    assert [address for address, _ in run.settled.adopted] == ["a"]
+    assert (change.action, change.task_id) == (Action.UPDATE, "t-2")
+
+
+def test_a_replace_waits_for_what_an_earlier_state_may_have_sent() -> None:
+    """A part of it is a create."""
+    world = World()
+    world.apply(A)
+    world.backend.lost_track = True
+    assert world.settler().adopt([A_OFFLINE], [A.address]).addresses == {A.address}
+
+
+@pytest.mark.parametrize("refuse_reads", [False, True], ids=["read", "only listed"])
+def test_a_task_that_is_replaced_and_was_copied_leaves_the_copy_alone(refuse_reads: bool) -> None:
+    """The recorded one is ours; the other is named."""
+    world = World()
+    world.apply(A)
+    copy = world.api.put(world.api.named("a")[0].body)
+    world.api.refuse_reads = refuse_reads
+    settled = world.settler().adopt([A_OFFLINE], [A.address])
+    assert (settled.adopted, settled.addresses) == ([], set())
+    assert [task.task_id for task in settled.strays] == [copy]
 
 
 def test_a_marked_task_that_cannot_be_read_is_not_adopted_yet() -> None:

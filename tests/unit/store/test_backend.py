@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from builders import STACK
-from fakes import Memory, MemoryBackend, Trouble, WatchedDisk, When, first_state
+from fakes import Memory, MemoryBackend, MemoryDisk, Trouble, WatchedDisk, When, first_state
 from provisioner.core.address import Address, TaskId
 from provisioner.core.journal import Entry, Finished, Intent, Rejected, fold
 from provisioner.core.state import Attempt, State, WriteKind
@@ -186,7 +187,7 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "x.state.json")
 
 
-def _local(path: str, disk: WatchedDisk | None = None, *, stack: str = STACK) -> LocalBackend:
+def _local(path: str, disk: Disk | None = None, *, stack: str = STACK) -> LocalBackend:
     return LocalBackend(path, stack=stack, tool_version="1", disk=disk)
 
 
@@ -826,6 +827,90 @@ def _next(recorded: list[Entry], before: State) -> list[Entry]:
         made += [_intent(before.seq + len(made) + 1, name), _finished(before.seq + len(made) + 2, name)]
     made.append(_intent(before.seq + len(made) + 1, "c"))
     return made[len(recorded) : len(recorded) + 1]
+
+
+def test_a_state_that_went_back_is_remembered_until_it_is_fenced(path: str) -> None:
+    """Also by a run that sends something else from the old state and fences nothing."""
+
+    def run(work: Callable[[LocalBackend], None]) -> bool:
+        backend = _local(path)
+        with backend.locked(HOLDER):
+            backend.load()
+            was_lost = backend.lost_track
+            work(backend)
+        return was_lost
+
+    def create(backend: LocalBackend, name: str) -> None:
+        _begin(backend)
+        _create(backend, name)
+        backend.commit()
+
+    def fence(backend: LocalBackend) -> None:
+        backend.replace(replace(backend.state, fence=1))
+        backend.commit()
+
+    run(lambda backend: create(backend, "a"))
+    old = [(file, file.read_bytes()) for file in (Path(path), _journal(path))]
+    for name in "bcd":
+        run(partial(create, name=name))
+    for file, content in old:
+        file.write_bytes(content)
+    assert run(lambda backend: create(backend, "e"))
+    assert run(fence)
+    assert not run(lambda _: None)
+
+
+# ── what was written and not synced ─────────────────────────────────────────
+
+
+class _Killed(BaseException):
+    """The process is dead."""
+
+
+@pytest.mark.parametrize("operation", ["sync_data", "sync_folder"])
+def test_what_a_run_goes_on_from_survives_a_power_cut(operation: str) -> None:
+    """A run was killed before it synced an entry or a name; the next one reads it, and then it counts."""
+    disk, path = MemoryDisk(), "/x.state.json"
+    strike = _Before(operation)
+    watched = WatchedDisk(strike, disk)
+    with pytest.raises(_Killed):
+        _create_and_begin_another(_local(path, watched), strike)
+    watched.release()
+    if operation == "sync_folder":
+        # A person removes the journal, and that is durable; what it held is in the new snapshot.
+        disk._names.pop("/x.state.journal")
+        disk._durable_names.pop("/x.state.journal")
+    backend = _local(path, disk)
+    with backend.locked(HOLDER):
+        read = backend.load()
+    assert list(read.open) == ["b"]
+    disk.cut_power()
+    assert _content(_local(path, disk).load()) == _content(read)
+
+
+def _create_and_begin_another(backend: LocalBackend, strike: "_Before") -> None:
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+        _create(backend, "a")
+        strike.is_armed = True
+        backend.record(_intent(3, "b"))
+        backend.commit()
+
+
+class _Before:
+    """The process dies before an operation of that name, once this is armed."""
+
+    def __init__(self, operation: str) -> None:
+        self._operation = operation
+        self._is_dead = False
+        self.is_armed = False
+
+    def __call__(self, name: str, act: Callable[[], Any], half: object) -> Any:
+        self._is_dead = self._is_dead or (self.is_armed and name == self._operation)
+        if self._is_dead:
+            raise _Killed
+        return act()
 
 
 # ── a sync that failed ──────────────────────────────────────────────────────
