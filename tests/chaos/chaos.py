@@ -46,15 +46,18 @@ WINDOW_SECONDS = 300 + WORK_SECONDS + LIST_LAG_SECONDS
 
 _WRITES = ("CreateIntegrationTask", "ModifyIntegrationTask", "DeleteIntegrationTask", "DeleteOfflineTask")
 _FAULTS = {
-    "drop_request": "",
-    "drop_answer": "",
-    "error_after": "",
-    "garbage": "",
-    "commit_late": str(LATE_SECONDS),
-    "answer_late": "0.05",
-    "refuse": "RequestLimitExceeded",
+    "drop_request": ("", 0.16),
+    "drop_answer": ("", 0.16),
+    "error_after": ("", 0.16),
+    "garbage": ("", 0.16),
+    "commit_late": (str(LATE_SECONDS), 0.16),
+    "answer_late": ("0.05", 0.16),
+    "refuse": ("RequestLimitExceeded", 0.04),
 }
-"""Kind and value. A refusal for pace is waited out, so the last is rarer than the others."""
+"""Kind, value, and its share of all faults. A refusal for pace is waited out, so that it is rarer."""
+
+_ALWAYS = 1_000_000
+"""More calls than a run makes."""
 
 APPLY = ("apply", "-auto-approve")
 _ENDED_WELL = {0, 5, 6}
@@ -174,14 +177,15 @@ class World:
         self._emulator.switches.set({"list_lag_seconds": chance.choice([0, 0, LAG_SECONDS])})
         self._emulator.faults = Faults(chance.randrange(2**32))
         probability = chance.choice([0, 0.05, 0.2, 0.5])
-        kinds = [*_FAULTS, *(kind for kind in _FAULTS if kind != "refuse")]
-        for _ in range(40):
-            kind = chance.choice(kinds)
-            self._emulator.faults.add(
-                kind, chance.choice(_WRITES), value=_FAULTS[kind], probability=probability
-            )
-        # What comes last hits the calls that none of the others is for: the reads.
-        self._emulator.faults.add(chance.choice(["drop_request", "drop_answer", "garbage"]), probability=0.01)
+        for kind, (value, share) in _FAULTS.items():
+            for action in _WRITES:
+                self._add_fault(kind, action, value, probability * share)
+        for kind in ("drop_request", "drop_answer", "garbage"):
+            self._add_fault(kind, "*", "", 0.003)
+
+    def _add_fault(self, kind: str, action: str, value: str, probability: float) -> None:
+        if probability:
+            self._emulator.faults.add(kind, action, count=_ALWAYS, value=value, probability=probability)
 
     def let_time_pass(self) -> None:
         """Until nothing that was sent so far can happen any more."""

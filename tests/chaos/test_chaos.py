@@ -74,7 +74,8 @@ def test_a_task_too_few_is_counted(applied: tuple[World, EmulatorServer], lost: 
     world, emulator = applied
     task = next(task for task in emulator.service.tasks() if task["TaskType"] == 201)
     if lost != "in the state":
-        emulator.service.perform("DeleteIntegrationTask", {"TaskId": task["TaskId"]})
+        named = {"TaskId": task["TaskId"], "ProjectId": task["ProjectId"]}
+        emulator.service.perform("DeleteIntegrationTask", named)
     if lost != "at the service":
         assert world.start("state", "rm", task["TaskName"]).wait() == 0
     with pytest.raises(Violation, match=f"not exactly once: {task['TaskName']}"):
