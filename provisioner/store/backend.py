@@ -187,7 +187,7 @@ class LocalBackend:
                 before = after
 
     def _note(self, sent: Sent) -> None:
-        """Leave word of what is sent; the word about a state that is lost stays until a fence stands for it."""
+        """Leave word of what is sent; that a state is lost stays said until a fence stands for it."""
         if not self.lost_track:
             self.lock.note(sent)
 
