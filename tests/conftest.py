@@ -1,7 +1,13 @@
-"""Make the helpers beside this file importable by every test, and the scripts in ``chaos``."""
+"""What every test needs: the helpers beside this file and the scripts in ``chaos``, and no clock."""
 
 import os
 import sys
 
+from hypothesis import settings
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [_HERE, os.path.join(_HERE, "chaos")]
+
+# No clock decides about a test: machines are shared and slow at times.
+settings.register_profile("no clock", deadline=None)
+settings.load_profile("no clock")
