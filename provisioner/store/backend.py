@@ -191,7 +191,7 @@ class LocalBackend:
             raise StateLockedError(self._held_by())
         self._lock = handle
         try:
-            self._sent = _sent_of(self._lock_document())
+            self._sent = self._left_word()
             self._write_lock({name: getattr(holder, name) for name in Holder.__dataclass_fields__})
             yield
             self.close()
@@ -368,10 +368,19 @@ class LocalBackend:
         with self._translated("read"):
             data = self._disk.read(self._lock_path)
         try:
-            document = json.loads(data or b"")
+            document = json.loads(_first_line(data) or b"")
         except (ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
+
+    def _left_word(self) -> "_Sent":
+        """What was left by the last run that sent something; of a state that is lost if it cannot be read."""
+        document = self._lock_document()
+        with self._translated("read"):
+            if not document and self._disk.read(self._lock_path):
+                return _Sent(_AFTER_ALL)
+        serial, journal = document.get("serial"), document.get("journal")
+        return _Sent(serial if isinstance(serial, int) else 0, journal if isinstance(journal, str) else "")
 
     def _write_lock(self, document: Mapping[str, Any]) -> None:
         """Say who holds the lock, in the file that this run holds."""
@@ -379,9 +388,11 @@ class LocalBackend:
             raise TypeError("the lock is not held")
         sent = {"serial": self._sent.serial, "journal": self._sent.journal}
         told = {**document, **sent} if self._sent.serial else document
+        line = f"{json.dumps(told)}\n".encode() if told else b""
         with self._translated("lock"):
-            self._disk.truncate(self._lock, 0)
-            self._disk.write(self._lock, 0, f"{json.dumps(told)}\n".encode() if told else b"")
+            # Never empty in between: the first line is the old one or the new one.
+            self._disk.write(self._lock, 0, line)
+            self._disk.truncate(self._lock, len(line))
 
     def _ensure_stack(self, state: State) -> None:
         if state.stack != self._stack:
@@ -418,6 +429,10 @@ class _Base:
     checksum: str
 
 
+_AFTER_ALL = 2**62
+"""A serial later than that of every state."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Sent:
     """What the lock file remembers of the last run that sent something, whatever becomes of the state."""
@@ -437,11 +452,6 @@ class _Sent:
 class _OpenJournal:
     handle: int
     size: int
-
-
-def _sent_of(document: Mapping[str, Any]) -> _Sent:
-    serial, journal = document.get("serial"), document.get("journal")
-    return _Sent(serial if isinstance(serial, int) else 0, journal if isinstance(journal, str) else "")
 
 
 def _first_line(data: bytes | None) -> bytes | None:

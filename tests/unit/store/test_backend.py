@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -709,6 +710,38 @@ def test_a_state_that_went_back_is_remembered_until_it_is_fenced(path: str) -> N
     assert run(lambda backend: create(backend, "e"))
     assert run(fence)
     assert not run(lambda _: None)
+
+
+@pytest.mark.parametrize("when", When, ids=[when.name.lower() for when in When])
+def test_a_run_that_dies_while_it_writes_the_lock_file_does_not_make_a_loss_unnoticed(
+    when: When, path: str
+) -> None:
+    """The state is removed after it: whatever the lock file is then, calls may have been sent before."""
+    for at in count(1):
+        _begin_and_commit(path)
+        trouble = Trouble(at, _Killed, when, for_ever=True)
+        disk = WatchedDisk(trouble)
+        with suppress(_Killed), _local(path, disk).locked(HOLDER):
+            pass
+        disk.release()
+        Path(path).unlink()
+        _journal(path).unlink()
+        backend = _local(path)
+        with backend.locked(HOLDER):
+            backend.load()
+            assert backend.lost_track, trouble.names
+        if not trouble.has_struck:
+            break
+        Path(path.replace(".json", ".lock")).unlink()
+
+
+def _begin_and_commit(path: str) -> None:
+    backend = _local(path)
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+        _create(backend, "a")
+        backend.commit()
 
 
 # ── what was written and not synced ─────────────────────────────────────────
