@@ -17,6 +17,9 @@ from provisioner.core.text import printable
 from provisioner.errors import StateError, StateLockedError
 from provisioner.store.disk import Disk, translated
 
+_AFTER_ALL = 2**62
+"""A serial later than that of every state."""
+
 _PADDED_BYTES = 1024
 """The text is written over the old one at once, blanks included: killed in between, the old one stands."""
 
@@ -73,7 +76,7 @@ class StateLock:
             raise StateLockedError(self._held_by())
         self._handle = handle
         try:
-            self.sent = _sent_of(self._document())
+            self.sent = self._left_word()
             self._write(handle, {name: getattr(holder, name) for name in Holder.__dataclass_fields__})
             yield
         finally:
@@ -131,12 +134,27 @@ class StateLock:
             f"Another run holds the state's lock.\n{who}\nWait for it to end, or use --lock-timeout SECONDS."
         )
 
+    def _left_word(self) -> Sent:
+        """What the last run left that sent something.
+
+        A text is torn if a run died while it wrote over another one, which may have said that something
+        was sent: then the state counts as lost. A text that is shorter than all, or has holes, was the
+        first one: what is said is made durable before anything is sent, so nothing was.
+        """
+        document = self._document()
+        with translated("read", self.path):
+            data = self._disk.read(self.path) or b""
+        if not document and len(data) >= _PADDED_BYTES and b"\0" not in data:
+            return Sent(_AFTER_ALL)
+        serial, journal = document.get("serial"), document.get("journal")
+        return Sent(serial if isinstance(serial, int) else 0, journal if isinstance(journal, str) else "")
+
     def _document(self) -> dict[str, Any]:
         """What the file says; empty if that is nothing that a run has written."""
         with translated("read", self.path):
             data = self._disk.read(self.path)
         try:
-            document = json.loads(data or b"")
+            document = json.loads((data or b"").partition(b"\n")[0])
         except (ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
@@ -148,8 +166,3 @@ class StateLock:
         with translated("lock", self.path):
             self._disk.write(handle, 0, text)
             self._disk.truncate(handle, len(text))
-
-
-def _sent_of(document: Mapping[str, Any]) -> Sent:
-    serial, journal = document.get("serial"), document.get("journal")
-    return Sent(serial if isinstance(serial, int) else 0, journal if isinstance(journal, str) else "")

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -423,12 +424,14 @@ def test_a_folder_that_cannot_be_written_is_said_so(path: str) -> None:
         _begin(_local(path, disk))
 
 
-def test_a_lock_file_with_something_else_in_it_says_nothing(path: str) -> None:
-    """Whatever stands there: the lock is what counts."""
-    Path(f"{path.removesuffix('.json')}.lock").write_text('[1, "x"')
-    assert not _lost_track(path)
-    Path(f"{path.removesuffix('.json')}.lock").write_text('{"serial": "x", "journal": 1}')
-    assert not _lost_track(path)
+def test_a_lock_file_that_was_torn_is_that_of_a_lost_state(path: str) -> None:
+    """What stood there may have said that something was sent; the first text of all stood over none."""
+    lock = Path(f"{path.removesuffix('.json')}.lock")
+    lock.write_text('[1, "x"'.ljust(1024))
+    assert _lost_track(path)
+    for first in (b'{"pid": 7', b'{"pid": 7'.ljust(1024, b"\0"), b'{"serial": "x", "journal": 1}'):
+        lock.write_bytes(first)
+        assert not _lost_track(path)
 
 
 def test_a_journal_of_a_snapshot_that_was_made_elsewhere_is_refused(path: str) -> None:
@@ -858,6 +861,38 @@ def test_a_state_that_went_back_is_remembered_until_it_is_fenced(path: str) -> N
     assert run(lambda backend: create(backend, "e"))
     assert run(fence)
     assert not run(lambda _: None)
+
+
+@pytest.mark.parametrize("when", When, ids=[when.name.lower() for when in When])
+def test_a_run_that_dies_while_it_writes_the_lock_file_does_not_make_a_loss_unnoticed(
+    when: When, path: str
+) -> None:
+    """The state is removed after it: whatever the lock file is then, calls may have been sent before."""
+    for at in count(1):
+        _begin_and_commit(path)
+        trouble = Trouble(at, _Killed, when, for_ever=True)
+        disk = WatchedDisk(trouble)
+        with suppress(_Killed), _local(path, disk).locked(HOLDER):
+            pass
+        disk.release()
+        Path(path).unlink()
+        _journal(path).unlink()
+        backend = _local(path)
+        with backend.locked(HOLDER):
+            backend.load()
+            assert backend.lost_track, trouble.names
+        if not trouble.has_struck:
+            break
+        Path(path.replace(".json", ".lock")).unlink()
+
+
+def _begin_and_commit(path: str) -> None:
+    backend = _local(path)
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+        _create(backend, "a")
+        backend.commit()
 
 
 # ── what was written and not synced ─────────────────────────────────────────
