@@ -1,0 +1,58 @@
+"""How much is simulated, and what came of it.
+
+``make test`` plays what fits into its time; ``SIMULATION=long``, which ``make test-long`` sets, far more.
+"""
+
+import multiprocessing
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+IS_LONG = os.environ.get("SIMULATION") == "long"
+
+PROCESSES = min(2, os.cpu_count() or 1)
+
+DEEP_SEEDS = 2_000_000 if IS_LONG else 20_000
+HISTORIES, HISTORY_STEPS = (20_000, 100) if IS_LONG else (300, 40)
+
+_WITH_PAIRS = frozenset(
+    {"create, at the end of the window", "create two", "paused", "paused, two", "all but the lock lost"}
+)
+"""Scenarios that ``make test`` explores with every pair of faults; the others with every single one."""
+
+
+def budget_of(scenario: str) -> int:
+    """How many faults there may be in a schedule of a scenario."""
+    budget = 2 if scenario in _WITH_PAIRS else 1
+    return budget + 1 if IS_LONG else budget
+
+
+@dataclass(frozen=True)
+class _Batch:
+    play: Callable[[int], str]
+    seeds: range
+
+
+COUNTS: Counter[str] = Counter()
+"""What was played in this process, for the summary."""
+
+
+def played(play: Callable[[int], str], count: int) -> Iterator[str]:
+    """Play seeds 0 to ``count`` - 1 on the processors there are; yields what is broken."""
+    size = max(1, min(500, count // PROCESSES))
+    batches = [_Batch(play, range(first, min(first + size, count))) for first in range(0, count, size)]
+    context = multiprocessing.get_context("fork")
+    with context.Pool(PROCESSES, initializer=_untraced) as pool:
+        for broken in pool.imap_unordered(_broken_in, batches):
+            yield from broken
+
+
+def _untraced() -> None:
+    """Nothing is measured in what only plays: the tests of each floor reach every branch."""
+    sys.settrace(None)
+
+
+def _broken_in(batch: _Batch) -> list[str]:
+    return [broken for broken in map(batch.play, batch.seeds) if broken]

@@ -1,0 +1,89 @@
+"""Whatever goes wrong, in whatever order: no task twice, none lost. See ``scenarios`` and ``explorer``.
+
+A failure prints the schedule that leads to it and the command that plays it once more.
+"""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from simulation.amounts import COUNTS, DEEP_SEEDS, HISTORIES, HISTORY_STEPS, budget_of, played
+from simulation.explorer import Explorer, Found
+from simulation.histories import deep, history
+from simulation.mutants import MUTANTS, Mutant
+from simulation.replay import replay
+from simulation.scenarios import SCENARIOS, Scenario, scenario_of
+
+
+@pytest.fixture(autouse=True)
+def _untraced() -> Iterator[None]:
+    """Measuring coverage would cost more than playing does, and the tests of each floor see to that."""
+    trace = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(trace)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
+def test_every_schedule_within_the_budget_keeps_every_promise(scenario: Scenario) -> None:
+    """Kills, power cuts, errors of the disk, and every fate of a send, in every combination."""
+    explored = Explorer(scenario, budget_of(scenario.name)).explore()
+    COUNTS.update(schedules=explored.schedules, runs=explored.runs, violations=explored.found is not None)
+    assert explored.found is None, str(explored.found)
+
+
+def test_random_schedules_of_many_addresses_keep_every_promise() -> None:
+    """5 to 40 addresses and several faults a run."""
+    broken = list(played(_play_deep, DEEP_SEEDS))
+    COUNTS.update(seeds=DEEP_SEEDS, violations=len(broken))
+    assert broken == [], "\n".join(broken[:10])
+
+
+def test_random_histories_keep_every_promise() -> None:
+    """People edit, apply, lose the state, restore a backup, and copy and edit in the console."""
+    broken = list(played(_play_history, HISTORIES))
+    COUNTS.update(histories=HISTORIES, steps=HISTORY_STEPS, violations=len(broken))
+    assert broken == [], "\n".join(broken[:10])
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_a_safety_step_that_is_left_out_is_noticed(mutant: Mutant) -> None:
+    """Otherwise the simulation would not look where that step matters."""
+    COUNTS.update(mutants=1)
+    found = _found_in(mutant)
+    assert found is not None, f"{mutant.name}: not noticed in {', '.join(mutant.scenarios)}"
+    COUNTS.update(caught=1)
+    with mutant.applied():
+        assert replay(found.schedule)[1] == found.promise
+    assert replay(found.schedule)[1] == ""
+
+
+def test_replay_of_the_given_schedule(request: pytest.FixtureRequest) -> None:
+    """``pytest tests/simulation -k replay --schedule=SCHEDULE`` says what happens in it."""
+    schedule = request.config.getoption("--schedule") or "create/2/"
+    notes, broken = replay(schedule)
+    print("\n".join(notes))
+    assert not broken
+
+
+def _found_in(mutant: Mutant) -> Found | None:
+    with mutant.applied():
+        for budget in range(1, mutant.budget + 1):
+            for name in mutant.scenarios:
+                found = Explorer(scenario_of(name), budget).explore().found
+                if found is not None:
+                    return found
+    return None
+
+
+def _play_deep(seed: int) -> str:
+    return _told(f"deep/{seed}", deep(seed).broken)
+
+
+def _play_history(seed: int) -> str:
+    return _told(f"history/{seed}/{HISTORY_STEPS}", history(seed, HISTORY_STEPS).broken)
+
+
+def _told(schedule: str, broken: str) -> str:
+    return broken and str(Found(schedule, broken))
