@@ -1,19 +1,20 @@
 # Everything starts from Python >= 3.11 and make; each target makes what it needs in .venv, from locked
 # dependencies with hashes.
 #
-#   make demo    the main job against the embedded emulator
-#   make test    lint, types, import rules and every test: what CI runs
-#   make check   lint, types and import rules only
-#   make bench   measure, and print ratios
-#   make lock    bring the lock files up to date
-#   make golden  rewrite generated schemas and golden files, to be reviewed like code
+#   make demo       the main job against the embedded emulator
+#   make test       lint, types, import rules and every test: what CI runs
+#   make test-long  the simulation for hours: one fault more in a schedule, far more seeds
+#   make check      lint, types and import rules only
+#   make bench      measure, and print ratios
+#   make lock       bring the lock files up to date
+#   make golden     rewrite generated schemas and golden files, to be reviewed like code
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench lock golden clean
+.PHONY: demo test test-long check bench lock golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/provisioner validate
@@ -27,6 +28,9 @@ test: check
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/*,provisioner/engine/*,provisioner/store/*'
+
+test-long: $(VENV)/.test
+	SIMULATION=long $(BIN)/python -m pytest -q tests/simulation
 
 check: $(VENV)/.test
 	$(BIN)/ruff check
