@@ -196,22 +196,34 @@ class Run:
         return Applier(self._context, self._outside).carry_out(changes, may_delete=may_delete)
 
     def _complete(self, applied: Applied, after: Settled) -> None:
-        """Write once more what tasks did not keep whose creation was found and not answered."""
+        """Go on where a write was found done that was not answered.
+
+        What a created task did not keep is written once more; what was to take the place of a task that
+        is now gone is created.
+        """
         found = {address for address, _ in after.adopted}
-        if not found:
+        gone = {one.change.address for one in applied.results if _is_half_replaced(one)}
+        if not (found or gone):
             return
         changes = [
             change
             for change in self._wish.plan_of(self._backend.state).changes
-            if change.address in found and change.action is Action.UPDATE
+            if (change.address in found and change.action is Action.UPDATE)
+            or (change.address in gone and change.action is Action.CREATE)
         ]
         completed = {one.change.address: one for one in self._apply(changes).results}
         applied.results = [
-            replace(completed[one.change.address], change=one.change, done=one.done)
+            replace(
+                completed[one.change.address],
+                change=one.change,
+                done=one.done | completed[one.change.address].done,
+            )
             if one.change.address in completed
             else one
             for one in applied.results
         ]
+        # Asked to stop in between: the old task is gone, and the new one is not created yet.
+        applied.not_attempted += [one.change for one in applied.results if _is_half_replaced(one)]
 
     def _settler(self, window: Window) -> Settler:
         return Settler(
@@ -257,6 +269,15 @@ def keep_protection(
     }
     if changed:
         backend.replace(replace(state, tasks={**state.tasks, **changed}))
+
+
+def _is_half_replaced(result: Result) -> bool:
+    """Whether the old task is gone and the new one was not even tried, because that was not known in time."""
+    return (
+        result.change.action is Action.REPLACE
+        and result.kind is WriteKind.DELETE
+        and isinstance(result.reply, Done)
+    )
 
 
 def _with_outcome(result: Result, after: Settled) -> Result:

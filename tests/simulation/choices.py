@@ -82,7 +82,11 @@ NO_FAULTS = _Undisturbed()
 
 
 class Chance:
-    """Choices by a seeded generator: a fault with the given probability, while the budget lasts."""
+    """Choices by a seeded generator: faults while the budget lasts.
+
+    An operation of the disk, of which there are many and which can go wrong in few ways, has the given
+    probability; a send, which can go wrong in many ways, has a far higher one.
+    """
 
     def __init__(self, random: Random, probability: float, budget: int) -> None:
         self._random = random
@@ -91,7 +95,7 @@ class Chance:
 
     def fault(self, count: int) -> int:
         """See ``Choices.fault``."""
-        if not self.left or self._random.random() >= self._probability:
+        if not self.left or self._random.random() >= self._probability * (count / 4) ** 2:
             return 0
         self.left -= 1
         return self._random.randrange(1, count)

@@ -105,7 +105,7 @@ def _play_deep(player: Player, names: list[str]) -> None:
         for _ in range(len(names) // 2):
             player.edit(names)
     for _ in range(random.choice((1, 1, 1, 1, 1, 2))):
-        player.apply(random.randint(1, 5), random.choice((0.01, 0.03, 0.1)))
+        player.apply(random.randint(1, 8), random.choice((0.003, 0.01, 0.03)))
         player.world.pass_time(random.choice((10, 130, 375)))
     player.end()
 
@@ -126,7 +126,7 @@ def _in_console(player: Player, change: Callable[[World, TaskId], None]) -> None
 
 
 def _apply(player: Player) -> None:
-    player.apply(player.random.randint(0, 3), player.random.choice((0.01, 0.05, 0.2)))
+    player.apply(player.random.randint(0, 5), player.random.choice((0.003, 0.01, 0.05)))
 
 
 def _wait(player: Player) -> None:
@@ -147,7 +147,7 @@ def _lose(player: Player) -> None:
 
 
 _STEPS: dict[Callable[[Player], None], int] = {
-    lambda player: player.edit(NAMES): 8,
+    lambda player: player.edit(NAMES): 14,
     _apply: 12,
     _wait: 6,
     _back_up: 2,

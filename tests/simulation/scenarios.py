@@ -265,6 +265,7 @@ SCENARIOS = (
     _scenario("change and back", applied(A), apply(A2), TIME, apply(A), end(A)),
     _scenario("remove", applied(A), apply(NOTHING), TIME, apply(NOTHING), end(NOTHING)),
     _scenario("replace", applied(A), apply(A_OFFLINE), TIME, apply(A_OFFLINE), end(A_OFFLINE)),
+    _scenario("replace and wait", applied(A), apply(A_OFFLINE, wait=True), end(A_OFFLINE)),
     _scenario("change, create and remove", applied(AB), apply(MIXED), TIME, apply(MIXED), end(MIXED)),
     _scenario("clock ahead", skew(200), apply(A), TIME, apply(A2), end(A2)),
     _scenario("clock behind", skew(-200), apply(A), TIME, apply(A2), end(A2)),

@@ -8,19 +8,22 @@ import pytest
 from builders import STACK
 from fakes import (
     CREATE,
+    DELETE,
+    LAG_SECONDS,
     LOST_AFTER,
     LOST_BEFORE,
     MODIFY,
     OK,
     START,
     WINDOW_SECONDS,
+    Fate,
     MemoryBackend,
     World,
     refused,
     spec_of,
 )
 from provisioner.core.address import TaskId
-from provisioner.core.calls import Done, Refused, Unknown
+from provisioner.core.calls import OFFLINE, Done, Refused, Unknown
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action
@@ -31,6 +34,8 @@ from provisioner.errors import ApiRefusedError, ApiUnreachableError, StateError
 
 A, B = spec_of("a"), spec_of("b")
 A_CHANGED = spec_of("a", {"Config": {"parallelism": "2"}})
+A_OFFLINE = spec_of("a", {"TaskType": OFFLINE})
+"""Another type is another task: a replace."""
 
 
 def _ran(world: World, *specs: TaskSpec, wait: bool = False) -> Outcome:
@@ -179,7 +184,7 @@ def test_what_a_found_task_does_not_keep_at_all_is_its_failure() -> None:
     world.api.dropped = {CREATE: {"Config"}, MODIFY: {"Config"}}
     (failure,) = _ran(world, A).applied.failures
     assert failure.change.action is Action.CREATE
-    assert failure.done == {WriteKind.CREATE}
+    assert failure.done == {WriteKind.CREATE, WriteKind.UPDATE}
     assert [field.path for field in failure.lost] == [("Config", "parallelism")]
 
 
@@ -335,3 +340,43 @@ def test_a_snapshot_that_cannot_be_written_loses_nothing(monkeypatch: pytest.Mon
     with pytest.raises(StateError, match=r"^the disk is full\nWhat was done is recorded in the journal\.$"):
         run.carry_out(plan)
     assert MemoryBackend(world.backend.memory, stack=STACK).load().tasks.keys() == {A.address}
+
+
+@pytest.mark.parametrize(
+    ("fate", "reply", "is_there"),
+    [
+        pytest.param(OK, Done, True, id="created"),
+        pytest.param(refused("InvalidParameter"), Refused, False, id="refused"),
+    ],
+)
+def test_a_replace_whose_delete_is_found_done_goes_on_with_the_create(
+    fate: Fate, reply: type, is_there: bool
+) -> None:
+    """The answer to the delete was lost; the run saw that the task is gone, and that is half the work."""
+    world = World()
+    world.apply(A)
+    world.events.clear()
+    world.api.fates_of["a"] = deque([LOST_AFTER, fate])
+    # By the service's clock the delete is old enough for a listing to be believed.
+    world.api.server_clock.sleep(LAG_SECONDS + 1)
+    (result,) = _ran(world, A_OFFLINE).applied.results
+    assert [event for event in world.events if event.startswith("send")] == [
+        f"send {DELETE} a",
+        f"send {CREATE} a",
+    ]
+    assert isinstance(result.reply, reply)
+    assert WriteKind.DELETE in result.done
+    assert bool(world.api.named("a")) is is_there
+    assert world.plan(A_OFFLINE).is_empty is is_there
+
+
+def test_a_replace_that_is_stopped_half_way_is_not_told_as_done() -> None:
+    """The old task was found gone, and then the person asked to stop."""
+    world = World()
+    world.apply(A)
+    world.api.fates_of["a"] = deque([LOST_AFTER])
+    world.api.server_clock.sleep(LAG_SECONDS + 1)
+    world.should_stop = lambda: "resolved a absent" in world.events
+    applied = _ran(world, A_OFFLINE).applied
+    assert [change.address for change in applied.not_attempted] == ["a"]
+    assert [result.done for result in applied.results] == [{WriteKind.DELETE}]
