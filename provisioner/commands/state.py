@@ -28,7 +28,7 @@ def move(
     """
     project = open_project(options)
     backend, use_marker = project.backend(), project.settings.marker != "none"
-    with locked(terminal, backend, lock_timeout_seconds):
+    with locked(terminal, backend, "state mv", lock_timeout_seconds):
         state = backend.load()
         record = known(state, source)
         if target == source:
@@ -62,7 +62,7 @@ def forget(
     """
     project = open_project(options)
     backend = project.backend()
-    with locked(terminal, backend, lock_timeout_seconds):
+    with locked(terminal, backend, "state rm", lock_timeout_seconds):
         state = backend.load()
         records = {address: known(state, address) for address in addresses}
         for address in addresses:
@@ -85,7 +85,7 @@ def accept(terminal: Terminal, options: Options, *, lock_timeout_seconds: float)
     """
     project = open_project(options)
     backend = project.backend()
-    with locked(terminal, backend, lock_timeout_seconds):
+    with locked(terminal, backend, "state accept", lock_timeout_seconds):
         if (said := _nothing_to_accept(project, backend)) is not None:
             terminal.result(said)
             return 0
