@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -21,13 +20,11 @@ def emulator(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emul
     project.write("manifests/second.yaml", task_manifest("second"))
     settings = project.root / "provisioner.yaml"
     settings.write_text(settings.read_text() + "environments: {prod: {}}\n")
-    gate = threading.Event()
-    with EmulatorServer(switches={"calls_per_second": 0}, sleep=lambda _: gate.wait(60) and None) as served:
+    with EmulatorServer(switches={"calls_per_second": 0}) as served:
         monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
         monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
         monkeypatch.setenv("PROVISIONER_ENDPOINT", served.url)
         yield served
-        gate.set()
 
 
 def _typed(project: Project, line: str, *more: str) -> Ran:
@@ -121,13 +118,13 @@ def test_the_lock_names_the_command_that_holds_it(
     lock = project.root / "provisioner.state.lock"
     told = []
 
-    def look(*_: object, **__: object) -> None:
-        told.append(json.loads(lock.read_bytes())["command"])
-        raise KeyboardInterrupt
+    def look(*_: object, again: bool = False) -> None:
+        # The state is also read before the lock is taken.
+        if command := json.loads(lock.read_bytes()).get("command"):
+            told.append(command)
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr("provisioner.store.backend.LocalBackend.load", look)
-    if "apply" in arguments:
-        # The state is read once before the lock is taken.
-        monkeypatch.setattr("provisioner.commands.apply._Command.read", lambda *_, **again: again and look())
+    where = "commands.apply._Command.read" if "apply" in arguments else "store.backend.LocalBackend.load"
+    monkeypatch.setattr(f"provisioner.{where}", look)
     assert project.run(*arguments).code == 130
     assert told == [name]
