@@ -81,7 +81,9 @@ def init(terminal: Terminal, folder: str) -> int:
         made = _make_files(folder)
     except OSError as error:
         name = error.filename or folder
-        raise UsageError(f"The project could not be made.\n  {name}: {error.strerror}") from error
+        raise UsageError(
+            f"The project could not be made.\n  {printable(str(name))}: {error.strerror}"
+        ) from error
     for line in made:
         terminal.result(printable(line))
     terminal.say("\nThe next commands:\n  provisioner validate\n  provisioner plan\n  provisioner apply")
@@ -133,4 +135,6 @@ def _ignore(path: str) -> str:
 
 
 def _leads_nowhere(shown: str) -> UsageError:
-    return UsageError(f"The project could not be made.\n  {shown}: is a link to something that is not there")
+    return UsageError(
+        f"The project could not be made.\n  {printable(shown)}: is a link to something that is not there"
+    )

@@ -138,17 +138,18 @@ def read_saved(path: str) -> tuple[Plan, bytes]:
     Raises:
         UsageError: it cannot be read, or it is not a plan.
     """
+    name = printable(path)
     try:
         data = Disk().read(path)
     except OSError as error:
-        raise UsageError(f"The saved plan cannot be read.\n  {path}: {error.strerror}") from error
+        raise UsageError(f"The saved plan cannot be read.\n  {name}: {error.strerror}") from error
     if data is None:
-        raise UsageError(f"There is no saved plan.\n  {path}\nMake one with: provisioner plan --out FILE")
-    return decode(data, path), data
+        raise UsageError(f"There is no saved plan.\n  {name}\nMake one with: provisioner plan --out FILE")
+    return decode(data, name), data
 
 
 def _save(path: str, document: bytes) -> None:
     try:
         write_atomic(Disk(), path, document)
     except OSError as error:
-        raise UsageError(f"The plan could not be saved.\n  {path}: {error.strerror}") from error
+        raise UsageError(f"The plan could not be saved.\n  {printable(path)}: {error.strerror}") from error

@@ -18,6 +18,7 @@ from provisioner.core.settings import (
     resolve,
     settings_schema,
 )
+from provisioner.core.text import printable
 from provisioner.core.validation import Checker, Fault, Path
 from provisioner.errors import UsageError
 from provisioner.store.documents import load_documents, locate
@@ -78,7 +79,7 @@ def located(
 
 
 def _unusable(chdir: str, why: str) -> UsageError:
-    return UsageError(f"The project's folder cannot be used.\n  {chdir or os.curdir}: {why}")
+    return UsageError(f"The project's folder cannot be used.\n  {printable(chdir or os.curdir)}: {why}")
 
 
 def _root_above(start: str, *, only_here: bool) -> str:
@@ -88,7 +89,8 @@ def _root_above(start: str, *, only_here: bool) -> str:
         if only_here or parent == folder:
             where = "" if only_here else " and in every folder above it"
             raise UsageError(
-                f"There is no project here: {FILE_NAME} was not found.\n  looked in {start}{where}\n"
+                f"There is no project here: {FILE_NAME} was not found.\n"
+                f"  looked in {printable(start)}{where}\n"
                 "Make one with:\n  provisioner init"
             )
         folder = parent

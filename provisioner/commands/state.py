@@ -127,7 +127,7 @@ def force_unlock(terminal: Terminal, options: Options) -> int:
     raise StateLockedError(
         f"The state is locked by a run that is still alive.\n  {printable(who)}\n"
         "Taking the lock away could create tasks twice. End that process; the lock goes with it:\n"
-        f"  kill {holder.pid if holder else 'PID'}"
+        f"  kill {printable(str(holder.pid)) if holder else 'PID'}"
     )
 
 
@@ -140,7 +140,7 @@ def known(state: State, address: str) -> TaskRecord:
     record = state.tasks.get(Address(address))
     if record is None:
         raise UsageError(
-            f'There is no task "{address}" in the state{nearest(address, list(state.tasks))}.\n'
+            f'There is no task "{printable(address)}" in the state{nearest(address, list(state.tasks))}.\n'
             "They are listed by:\n  provisioner state list"
         )
     return record

@@ -17,6 +17,7 @@ from provisioner.core.fields import TASK
 from provisioner.core.manifest import Defaults
 from provisioner.core.marker import ID_DIGITS
 from provisioner.core.schema import DIALECT, Schema, task_definitions
+from provisioner.core.text import printable
 from provisioner.core.validation import Fault, Path, nearest
 from provisioner.errors import UsageError
 
@@ -91,8 +92,8 @@ SETTINGS = (
         path=("state",),
         kind="string",
         default="provisioner.state.json",
-        # Journal and lock are called after it: two names must not lead to the same ones.
-        pattern="^.+[.]json$",
+        # Journal and lock are called after it: two names must not lead to the same ones. No file has NUL.
+        pattern="^[^\\x00\\n]+[.]json$",
         text="the state file; its name ends in .json",
     ),
     Setting(
@@ -287,7 +288,7 @@ def _environment(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if name not in environments:
         known = ", ".join(sorted(environments)) or "none"
         raise UsageError(
-            f'There is no environment "{name}"{nearest(name, list(environments))}.\n'
+            f'There is no environment "{printable(name)}"{nearest(name, list(environments))}.\n'
             f"  {FILE_NAME} has: {known}."
         )
     return environments[name] or {}
