@@ -32,7 +32,7 @@ Fetch = Callable[[str], str | None]
 class _Search:
     """What was looked at so far."""
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     home: str
     profile: str
     looked: list[str] = field(default_factory=list)

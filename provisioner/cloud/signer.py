@@ -12,7 +12,7 @@ applied to every later signature. May be used by several threads.
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from provisioner import __version__
 from provisioner.cloud.endpoint import Endpoint
@@ -32,8 +32,8 @@ the same code also stands for a login that has expired, and correcting the clock
 class SignedHeaders:
     """The headers of one request, and when it was signed."""
 
-    headers: Mapping[str, str]
-    """Complete, ``Authorization`` included."""
+    headers: Mapping[str, str] = field(repr=False)
+    """Complete, ``Authorization`` and a session token included."""
 
     timestamp: int
     """Unix seconds, as signed."""

@@ -7,7 +7,7 @@ task, so it must never be sent again and never be reported as failed (create-pro
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from provisioner.core.address import JSONObject, TaskId
@@ -54,8 +54,8 @@ class SignedWrite:
     action: str
     """Name of the API action."""
 
-    payload: bytes
-    headers: Mapping[str, str]
+    payload: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     """Complete, ``Authorization`` included: never logged, never stored."""
 
     timestamp: int
