@@ -54,6 +54,19 @@ class Project:
         }
 
 
+def new_project(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project as ``init`` makes it, in a folder of its own; nothing of this machine's settings counts."""
+    for name in list(os.environ):
+        if name.startswith(("PROVISIONER_", "TENCENTCLOUD_", "TCCLI_", "TKE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    root = folder / "project"
+    root.mkdir()
+    made = Project(root, capsys)
+    assert made.run("init").code == 0
+    return made
+
+
 def unmeasured() -> dict[str, str]:
     """The environment for a process that is killed or cannot write: it must not measure coverage."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

@@ -34,7 +34,7 @@ class SignedHeaders:
     """The headers of one request, and when it was signed."""
 
     headers: Mapping[str, str] = field(repr=False)
-    """Complete, ``Authorization`` included."""
+    """Complete, ``Authorization`` and a session token included."""
 
     timestamp: int
     """Unix seconds, as signed."""

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from provisioner.commands.lock import locked
+from provisioner.commands.next_command import next_command
 from provisioner.commands.outcome import conclude
 from provisioner.commands.plan import desired_tasks, limits_of, load_state, plan_of, read_saved
 from provisioner.commands.project import Options, Project, open_project
@@ -44,6 +45,11 @@ class ApplyOptions:
 
     lock_timeout_seconds: float = 0
 
+    @property
+    def verb(self) -> str:
+        """The command that does this."""
+        return "destroy" if self.destroy else "apply"
+
 
 def apply(terminal: Terminal, options: Options, chosen: ApplyOptions) -> int:
     """Carry out a plan, after asking. Returns the exit code.
@@ -59,15 +65,15 @@ def apply(terminal: Terminal, options: Options, chosen: ApplyOptions) -> int:
         saved = to_document(plan)
         chosen = replace(chosen, destroy=plan.origin.destroy, targets=plan.origin.targets)
     project = open_project(options)
-    command = _Command(terminal, project, chosen, saved)
+    command = _Command(terminal, project, options, chosen, saved)
     # Before the lock: bad manifests must not even leave a lock file behind.
     command.read()
-    with locked(terminal, command.backend, chosen.lock_timeout_seconds) as has_waited:
+    with locked(terminal, command.backend, chosen.verb, chosen.lock_timeout_seconds) as has_waited:
         outcome = command.under_lock(read_again=has_waited)
         if outcome is None:
             return command.cancel()
         # Before the lock is given back: should that fail, it has been said what was done.
-        return conclude(terminal, outcome, as_json=chosen.as_json)
+        return conclude(terminal, outcome, as_json=chosen.as_json, command=command.to_continue)
 
 
 class _Command:
@@ -77,12 +83,14 @@ class _Command:
         self,
         terminal: Terminal,
         project: Project,
+        options: Options,
         chosen: ApplyOptions,
         saved: Mapping[str, object] | None,
     ) -> None:
         self._terminal = terminal
         self._project = project
         self._settings = project.settings
+        self._options = options
         self._desired: Mapping[Address, TaskSpec] = {}
         self._read_for: State | None = None
         self._chosen = chosen
@@ -112,7 +120,7 @@ class _Command:
         state = self.read(again=read_again)
         plan = self._plan(state)
         if self._saved is not None and not decides_the_same(self._saved, to_document(plan)):
-            raise _stale("The manifests or the state changed since the plan was made.")
+            raise self._stale("The manifests or the state changed since the plan was made.")
         self._ensure_allowed(plan, state)
         if not plan.changes and not plan.unsettled:
             self._show(plan)
@@ -122,6 +130,11 @@ class _Command:
             stack.enter_context(self._machine.interrupt.listening())
             api = stack.enter_context(open_remote(self._settings, self._machine.clock))
             return self._carry_out(api, plan)
+
+    @property
+    def to_continue(self) -> str:
+        """What to type to go on where this one stopped: a saved plan is stale by then."""
+        return next_command(self._options, self._chosen.verb, targets=self._chosen.targets)
 
     def cancel(self) -> int:
         """Say that nothing was sent; returns the exit code."""
@@ -138,8 +151,7 @@ class _Command:
             if type(error) is not StateError:
                 # It has words of its own for what to do.
                 raise
-            command = "destroy" if self._chosen.destroy else "apply"
-            raise StateError(f"{error}\nContinue with:\n  provisioner {command}") from error
+            raise StateError(f"{error}\nContinue with:\n  {self.to_continue}") from error
 
     def _run(self, api: TaskApi, shown: Plan) -> Outcome | None:
         run = self._machine.run(api, desired=self._desired, plan_of=self._plan, wait=self._chosen.wait)
@@ -147,7 +159,7 @@ class _Command:
         self._found = run.settled
         self._ensure_allowed(plan, self.backend.state)
         if self._saved is not None and _decisions(shown) != _decisions(plan):
-            raise _stale("What was found in WeData since the plan was made changes what is to be done.")
+            raise self._stale("What was found in WeData since the plan was made changes what is to be done.")
         if not self._approved(plan):
             run.finish(plan.origin.targets)
             return None
@@ -183,6 +195,12 @@ class _Command:
             )
         return answer == "yes"
 
+    def _stale(self, why: str) -> StalePlanError:
+        chosen = self._chosen
+        flags = [*(["--destroy"] if chosen.destroy else []), f"--out={chosen.plan_file}"]
+        again = next_command(self._options, "plan", targets=chosen.targets, flags=flags)
+        return StalePlanError(f"Saved plan is stale.\n  {why}\nMake it again:\n  {again}")
+
     def _show(self, plan: Plan) -> None:
         if not self._chosen.as_json:
             text = render_plan(plan, colour=self._terminal.colour, verbose=self._chosen.verbose)
@@ -194,7 +212,3 @@ def _decisions(plan: Plan) -> object:
     return [
         {**change, "source": None, "action_reason": None} for change in to_document(plan)["resource_changes"]
     ]
-
-
-def _stale(why: str) -> StalePlanError:
-    return StalePlanError(f"Saved plan is stale.\n  {why}\nMake it again:\n  provisioner plan --out FILE")

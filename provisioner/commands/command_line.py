@@ -22,6 +22,7 @@ from provisioner.commands.arguments import (
     help_text,
     project_arguments,
 )
+from provisioner.core.text import printable
 from provisioner.core.validation import nearest
 from provisioner.errors import UsageError
 
@@ -130,7 +131,7 @@ def command_of(words: Sequence[str]) -> Command:
     else:
         typed, names = words[0], [name.split()[0] for name in BY_NAME]
     raise UsageError(
-        f'There is no command "{typed}"{nearest(typed, names)}.\n'
+        f'There is no command "{printable(typed)}"{nearest(typed, names)}.\n'
         "The commands are listed by:\n  provisioner --help"
     )
 
@@ -163,21 +164,21 @@ def values_of(command: Command, typed: Typed) -> Namespace:
 def _known(flag: Flag, known: Mapping[str, Argument], command: Command) -> Argument:
     argument = known.get(flag.name)
     if argument is None:
-        raise _wrong(command, f'there is no flag "{flag.typed}"{nearest(flag.name, list(known))}')
+        raise _wrong(command, f'there is no flag "{printable(flag.typed)}"{nearest(flag.name, list(known))}')
     return argument
 
 
 def _truth(flag: Flag, command: Command) -> bool:
     truth = _TRUTHS.get("true" if flag.value is None else flag.value.lower())
     if truth is None:
-        raise _wrong(command, f'{flag.typed} is true or false, not "{flag.value}"')
+        raise _wrong(command, f'{flag.typed} is true or false, not "{printable(str(flag.value))}"')
     return truth
 
 
 def _ensure_not_too_many(operands: Sequence[str], command: Command) -> None:
     taken = [argument for argument in command.arguments if not argument.is_flag]
     if len(operands) > len(taken) and not any(argument.options.get("nargs") == "+" for argument in taken):
-        raise _wrong(command, f'"{operands[len(taken)]}" is one argument too many')
+        raise _wrong(command, f'"{printable(operands[len(taken)])}" is one argument too many')
 
 
 def _wrong(command: Command, why: str) -> UsageError:

@@ -81,7 +81,9 @@ def init(terminal: Terminal, folder: str) -> int:
         made = _make_files(folder)
     except OSError as error:
         name = error.filename or folder
-        raise UsageError(f"The project could not be made.\n  {name}: {error.strerror}") from error
+        raise UsageError(
+            f"The project could not be made.\n  {printable(str(name))}: {error.strerror}"
+        ) from error
     for line in made:
         terminal.result(printable(line))
     terminal.say("\nThe next commands:\n  provisioner validate\n  provisioner plan\n  provisioner apply")
@@ -108,9 +110,7 @@ def _new_file(path: str, text: str) -> str:
             file.write(text)
     except FileExistsError as error:
         if not os.path.exists(path):
-            raise UsageError(
-                f"The project could not be made.\n  {shown}: is a link to something that is not there"
-            ) from error
+            raise _leads_nowhere(shown) from error
         return f"kept     {shown}: it is there already"
     return f"created  {shown}"
 
@@ -122,7 +122,9 @@ def _ignore(path: str) -> str:
         # Only lines of ASCII are looked for: what encoding the others are in does not matter.
         with open(path, encoding="utf-8", errors="backslashreplace") as file:
             text = file.read()
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if os.path.islink(path):
+            raise _leads_nowhere(shown) from error
         text = ""
     missing = [line for line in _IGNORED if line not in text.splitlines()]
     if not missing:
@@ -130,3 +132,9 @@ def _ignore(path: str) -> str:
     with open(path, "a", encoding="utf-8") as file:
         file.write(("\n" if text and not text.endswith("\n") else "") + "\n".join(missing) + "\n")
     return f"{'updated' if text else 'created'}  {shown}"
+
+
+def _leads_nowhere(shown: str) -> UsageError:
+    return UsageError(
+        f"The project could not be made.\n  {printable(shown)}: is a link to something that is not there"
+    )

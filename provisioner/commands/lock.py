@@ -1,7 +1,6 @@
 """Hold the state's lock, waiting as long as a person is willing to; say what it tells of other runs."""
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,8 +17,14 @@ _MOMENT_SECONDS = 2.0
 
 
 @contextmanager
-def locked(terminal: Terminal, backend: LocalBackend, timeout_seconds: float = 0) -> Iterator[bool]:
+def locked(terminal: Terminal, backend: LocalBackend, command: str, timeout_seconds: float) -> Iterator[bool]:
     """Hold the lock; wait for it as long as was asked. Yields whether another run had it before.
+
+    Args:
+        terminal: where it is said that this waits.
+        backend: whose lock.
+        command: such as ``state mv``, for those who find it held.
+        timeout_seconds: how long to wait for another run to end.
 
     Raises:
         StateLockedError: somebody else holds it.
@@ -30,7 +35,7 @@ def locked(terminal: Terminal, backend: LocalBackend, timeout_seconds: float = 0
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(backend.locked(this_run(int(time.time()))))
+                stack.enter_context(backend.locked(_this_run(command)))
                 break
             except StateLockedError as error:
                 is_named = backend.lock.holder() is not None
@@ -59,8 +64,11 @@ def _who(holder: Holder) -> str:
     return f"pid {holder.pid} on {printable(str(holder.host))}, since {printable(str(holder.since))}"
 
 
-def this_run(now: int) -> Holder:
-    """Who holds the lock when we do."""
-    # The command without its arguments: an argument may be anything.
-    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:2]])
-    return Holder(pid=os.getpid(), host=os.uname().nodename, command=command, since=utc_text(now))
+def _this_run(command: str) -> Holder:
+    """Who holds the lock when we do. The command is named without its arguments: one may be anything."""
+    return Holder(
+        pid=os.getpid(),
+        host=os.uname().nodename,
+        command=f"provisioner {command}",
+        since=utc_text(int(time.time())),
+    )

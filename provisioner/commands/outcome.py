@@ -44,16 +44,16 @@ def settled_lines(settled: Settled, *, wait: bool = False) -> Iterator[str]:
         )
 
 
-def conclude(terminal: Terminal, outcome: Outcome, *, as_json: bool) -> int:
-    """Say how it ended and return the exit code."""
+def conclude(terminal: Terminal, outcome: Outcome, *, as_json: bool, command: str) -> int:
+    """Say how it ended and return the exit code. ``command`` goes on where it stopped."""
     if as_json:
         terminal.result(json.dumps(_document(outcome), indent=2, ensure_ascii=True))
     elif outcome.applied.results or outcome.applied.not_attempted or _waiting(outcome):
-        terminal.result(_summary(outcome, colour=terminal.colour))
+        terminal.result(_summary(outcome, command, colour=terminal.colour))
     return _exit_code(outcome)
 
 
-def _summary(outcome: Outcome, *, colour: bool) -> str:
+def _summary(outcome: Outcome, command: str, *, colour: bool) -> str:
     until = {one.address: one.until for one in outcome.after.held}
     return render_summary(
         _tally(outcome),
@@ -61,6 +61,7 @@ def _summary(outcome: Outcome, *, colour: bool) -> str:
         waiting=_waiting(outcome),
         not_attempted=[change.address for change in outcome.applied.not_attempted],
         reason="interrupted" if outcome.interrupted else outcome.applied.gave_up,
+        command=command,
         destroy=outcome.plan.origin.destroy,
         colour=colour,
     )

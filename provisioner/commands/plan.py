@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from provisioner.commands.lock import last_run
+from provisioner.commands.next_command import next_command
 from provisioner.commands.project import (
     Manifests,
     Options,
@@ -18,9 +19,8 @@ from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode
-from provisioner.core.settings import BY_NAME
 from provisioner.core.state import Remote, State
-from provisioner.core.text import printable, shell_word
+from provisioner.core.text import printable
 from provisioner.errors import ManifestError, StateError, UsageError
 from provisioner.render.plan_text import render_plan
 from provisioner.store.backend import LocalBackend
@@ -67,7 +67,8 @@ def plan(  # one parameter a flag
     else:
         terminal.result(render_plan(planned, colour=terminal.colour, verbose=verbose))
     if out:
-        terminal.say(f"Saved the plan. To carry out exactly this:\n  {_apply_command(options, out)}")
+        command = next_command(options, "apply", file=out)
+        terminal.say(f"Saved the plan. To carry out exactly this:\n  {command}")
     return CHANGES if detailed_exitcode and not planned.is_empty else 0
 
 
@@ -137,28 +138,18 @@ def read_saved(path: str) -> tuple[Plan, bytes]:
     Raises:
         UsageError: it cannot be read, or it is not a plan.
     """
+    name = printable(path)
     try:
         data = Disk().read(path)
     except OSError as error:
-        raise UsageError(f"The saved plan cannot be read.\n  {path}: {error.strerror}") from error
+        raise UsageError(f"The saved plan cannot be read.\n  {name}: {error.strerror}") from error
     if data is None:
-        raise UsageError(f"There is no saved plan.\n  {path}\nMake one with: provisioner plan --out FILE")
-    return decode(data, path), data
-
-
-def _apply_command(options: Options, out: str) -> str:
-    """What to type in the same folder to apply a plan that was saved with these options."""
-    words = ["provisioner", "apply"]
-    words += ["--chdir", options.chdir] if options.chdir else []
-    words += ["--env", options.environment] if options.environment else []
-    words += [f"{BY_NAME[name].flag}={value}" for name, value in options.flags.items()]
-    # A name that begins with a dash would be taken for a flag.
-    words.append(f"./{out}" if out.startswith("-") else out)
-    return " ".join(shell_word(word) for word in words)
+        raise UsageError(f"There is no saved plan.\n  {name}\nMake one with: provisioner plan --out FILE")
+    return decode(data, name), data
 
 
 def _save(path: str, document: bytes) -> None:
     try:
         write_atomic(Disk(), path, document)
     except OSError as error:
-        raise UsageError(f"The plan could not be saved.\n  {path}: {error.strerror}") from error
+        raise UsageError(f"The plan could not be saved.\n  {printable(path)}: {error.strerror}") from error

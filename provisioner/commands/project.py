@@ -21,6 +21,7 @@ from provisioner.core.problem import Problem, Severity
 from provisioner.core.schema import manifest_schema
 from provisioner.core.settings import BY_NAME, EMBEDDED, Settings
 from provisioner.core.state import Remote, State
+from provisioner.core.text import printable
 from provisioner.core.validation import Checker, nearest
 from provisioner.errors import ManifestError, UsageError
 from provisioner.store.backend import LocalBackend
@@ -243,7 +244,8 @@ def ensure_targets(targets: Iterable[str], desired: Iterable[Address], state: St
     for target in targets:
         if target not in known:
             raise UsageError(
-                f'There is no task "{target}"{nearest(target, known)}.\n  --target takes an address.'
+                f'There is no task "{printable(target)}"{nearest(target, known)}.\n'
+                "  --target takes an address."
             )
     return tuple(sorted({Address(target) for target in targets}))
 

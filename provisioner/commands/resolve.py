@@ -56,7 +56,8 @@ def resolve(terminal: Terminal, options: Options, chosen: ResolveOptions) -> int
         )
     project = open_project(options)
     machine = Machine(terminal, project)
-    with locked(terminal, machine.backend, chosen.lock_timeout_seconds), ExitStack() as stack:
+    with ExitStack() as stack:
+        stack.enter_context(locked(terminal, machine.backend, "resolve", chosen.lock_timeout_seconds))
         state = load_state(project, machine.backend)
         if chosen.absent:
             return _absent(terminal, machine, state, str(chosen.address))

@@ -5,12 +5,20 @@ command; what a variable or a flag says wrong is wrong usage.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from provisioner.core.address import JSONObject
 from provisioner.core.problem import Problem, Severity
-from provisioner.core.settings import EMBEDDED, FILE_NAME, Settings, resolve, settings_schema
+from provisioner.core.settings import (
+    EMBEDDED,
+    FILE_NAME,
+    Settings,
+    default_faults,
+    resolve,
+    settings_schema,
+)
+from provisioner.core.text import printable
 from provisioner.core.validation import Checker, Fault, Path
 from provisioner.errors import UsageError
 from provisioner.store.documents import load_documents, locate
@@ -44,7 +52,6 @@ def read_settings(
 
     Raises:
         UsageError: a flag or a variable is unusable, or there is no such environment.
-        ManifestError: the defaults name something twice.
     """
     loaded = load_documents(FILE_NAME)
     if loaded.problems:
@@ -53,7 +60,7 @@ def read_settings(
     problems = [Problem(other.source, f"{FILE_NAME} holds one document, not more") for other in others[:1]]
     faults = Checker(settings_schema()).check(first.value)
     document = cast("JSONObject", first.value) if not faults else {}
-    problems += located(FILE_NAME, first.index, [*faults, *_endpoint_faults(document)])
+    problems += located(FILE_NAME, first.index, [*faults, *_further_faults(document)])
     if problems:
         return tuple(sorted(problems))
     settings = resolve(document, environment=environment, variables=os.environ, flags=flags)
@@ -72,7 +79,7 @@ def located(
 
 
 def _unusable(chdir: str, why: str) -> UsageError:
-    return UsageError(f"The project's folder cannot be used.\n  {chdir or os.curdir}: {why}")
+    return UsageError(f"The project's folder cannot be used.\n  {printable(chdir or os.curdir)}: {why}")
 
 
 def _root_above(start: str, *, only_here: bool) -> str:
@@ -82,28 +89,31 @@ def _root_above(start: str, *, only_here: bool) -> str:
         if only_here or parent == folder:
             where = "" if only_here else " and in every folder above it"
             raise UsageError(
-                f"There is no project here: {FILE_NAME} was not found.\n  looked in {start}{where}\n"
+                f"There is no project here: {FILE_NAME} was not found.\n"
+                f"  looked in {printable(start)}{where}\n"
                 "Make one with:\n  provisioner init"
             )
         folder = parent
     return folder
 
 
-def _endpoint_faults(document: JSONObject) -> Iterator[Fault]:
-    """What is wrong with the file's endpoints, those of environments that were not chosen among them."""
+def _further_faults(document: JSONObject) -> Iterator[Fault]:
+    """What the schema cannot say, of the environments that were not chosen too."""
     environments = cast("Mapping[str, JSONObject | None]", document.get("environments") or {})
-    layers: Sequence[tuple[Path, JSONObject | None]] = (
-        ((), document),
-        *((("environments", name), layer) for name, layer in environments.items()),
-    )
-    for path, layer in layers:
-        endpoint = (layer or {}).get("endpoint")
-        if endpoint is None:
-            continue
-        try:
-            _ensure_endpoint(cast("str", endpoint))
-        except UsageError as error:
-            yield Fault((*path, "endpoint"), " ".join(line.strip() for line in str(error).splitlines()))
+    yield from _faults_of(document, ())
+    for name, layer in environments.items():
+        yield from _faults_of(layer or {}, ("environments", name))
+
+
+def _faults_of(layer: JSONObject, path: Path) -> Iterator[Fault]:
+    yield from default_faults(layer, path)
+    endpoint = layer.get("endpoint")
+    if endpoint is None:
+        return
+    try:
+        _ensure_endpoint(cast("str", endpoint))
+    except UsageError as error:
+        yield Fault((*path, "endpoint"), " ".join(line.strip() for line in str(error).splitlines()))
 
 
 def _ensure_endpoint(endpoint: str) -> None:

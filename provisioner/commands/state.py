@@ -28,7 +28,7 @@ def move(
     """
     project = open_project(options)
     backend, use_marker = project.backend(), project.settings.marker != "none"
-    with locked(terminal, backend, lock_timeout_seconds):
+    with locked(terminal, backend, "state mv", lock_timeout_seconds):
         state = backend.load()
         record = known(state, source)
         if target == source:
@@ -62,7 +62,7 @@ def forget(
     """
     project = open_project(options)
     backend = project.backend()
-    with locked(terminal, backend, lock_timeout_seconds):
+    with locked(terminal, backend, "state rm", lock_timeout_seconds):
         state = backend.load()
         records = {address: known(state, address) for address in addresses}
         for address in addresses:
@@ -85,7 +85,7 @@ def accept(terminal: Terminal, options: Options, *, lock_timeout_seconds: float)
     """
     project = open_project(options)
     backend = project.backend()
-    with locked(terminal, backend, lock_timeout_seconds):
+    with locked(terminal, backend, "state accept", lock_timeout_seconds):
         if (said := _nothing_to_accept(project, backend)) is not None:
             terminal.result(said)
             return 0
@@ -127,7 +127,7 @@ def force_unlock(terminal: Terminal, options: Options) -> int:
     raise StateLockedError(
         f"The state is locked by a run that is still alive.\n  {printable(who)}\n"
         "Taking the lock away could create tasks twice. End that process; the lock goes with it:\n"
-        f"  kill {holder.pid if holder else 'PID'}"
+        f"  kill {printable(str(holder.pid)) if holder else 'PID'}"
     )
 
 
@@ -140,7 +140,7 @@ def known(state: State, address: str) -> TaskRecord:
     record = state.tasks.get(Address(address))
     if record is None:
         raise UsageError(
-            f'There is no task "{address}" in the state{nearest(address, list(state.tasks))}.\n'
+            f'There is no task "{printable(address)}" in the state{nearest(address, list(state.tasks))}.\n'
             "They are listed by:\n  provisioner state list"
         )
     return record

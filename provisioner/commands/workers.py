@@ -16,7 +16,7 @@ class ThreadWorkers:
 
     def __init__(self, count: int) -> None:
         self._work: queue.SimpleQueue[tuple[int, Callable[[], object]]] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[Completed] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Completed | Exception] = queue.SimpleQueue()
         self._count = count
         self._started = 0
         self._under_way = 0
@@ -30,12 +30,12 @@ class ThreadWorkers:
             threading.Thread(target=self._run, daemon=True, name=f"call-{self._started}").start()
 
     def wait(self, timeout_seconds: float | None) -> list[Completed]:
-        """See ``Workers.wait``."""
+        """See ``Workers.wait``. Work that raised is a bug: it ends the run, which would wait for ever."""
         completed: list[Completed] = []
         try:
-            completed.append(self._done.get(timeout=timeout_seconds))
+            completed.append(_unless_raised(self._done.get(timeout=timeout_seconds)))
             while True:
-                completed.append(self._done.get_nowait())
+                completed.append(_unless_raised(self._done.get_nowait()))
         except queue.Empty:
             pass
         self._under_way -= len(completed)
@@ -44,7 +44,16 @@ class ThreadWorkers:
     def _run(self) -> None:
         while True:
             ticket, work = self._work.get()
-            self._done.put(Completed(ticket, work()))
+            try:
+                self._done.put(Completed(ticket, work()))
+            except Exception as error:  # noqa: BLE001  # not handled here: handed to whoever waits
+                self._done.put(error)
+
+
+def _unless_raised(ended: Completed | Exception) -> Completed:
+    if isinstance(ended, Exception):
+        raise ended
+    return ended
 
 
 class Interrupt:

@@ -191,16 +191,16 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         **{name: _typed(document[name], str) for name in _TEXTS},
         serial=_typed(document["serial"], int),
         destroy=_typed(document["destroy"], bool),
-        targets=tuple(Address(_typed(address, str)) for address in document["targets"]),
+        targets=tuple(Address(_typed(address, str)) for address in _list(document["targets"])),
     )
     return Plan(
         origin=origin,
-        changes=tuple(_read_change(change) for change in document["resource_changes"]),
+        changes=tuple(_read_change(change) for change in _list(document["resource_changes"])),
         unchanged=_typed(document["summary"]["unchanged"], int),
-        unsettled=tuple(_read_unsettled(one) for one in document["unsettled"]),
+        unsettled=tuple(_read_unsettled(one) for one in _list(document["unsettled"])),
         protection=tuple(
             (Address(_typed(one["address"], str)), _typed(one["prevent_destroy"], bool))
-            for one in document["protection"]
+            for one in _list(document["protection"])
         ),
     )
 
@@ -218,21 +218,21 @@ def _read_change(document: Mapping[str, Any]) -> Change:
     task_id, source, change = document["task_id"], document["source"], document["change"]
     return Change(
         address=Address(_typed(document["address"], str)),
-        action=_ACTIONS[tuple(change["actions"])],
+        action=_ACTIONS[tuple(_list(change["actions"]))],
         reason=Reason(document["action_reason"]),
         project_id=_typed(document["project_id"], str),
         task_type=_typed(document["task_type"], int),
         task_id=None if task_id is None else TaskId(_typed(task_id, str)),
         before=None if change["before"] is None else _typed(change["before"], dict),
         after=None if change["after"] is None else _typed(change["after"], dict),
-        fields=tuple(_read_field(field) for field in document["field_changes"]),
+        fields=tuple(_read_field(field) for field in _list(document["field_changes"])),
         source=None if source is None else Source(_typed(source["file"], str), _typed(source["line"], int)),
     )
 
 
 def _read_field(document: Mapping[str, Any]) -> FieldChange:
-    keys = set(document["item_keys"])
-    parts = [_typed(part, str) for part in document["path"]]
+    keys = set(_list(document["item_keys"]))
+    parts = [_typed(part, str) for part in _list(document["path"])]
     if not parts:
         raise ValueError("a path is empty")
     effect = _typed(document["effect"], str)
@@ -242,6 +242,10 @@ def _read_field(document: Mapping[str, Any]) -> FieldChange:
         after=document["after"],
         replaces=effect.removeprefix(_REPLACES) if effect != _IN_PLACE else "",
     )
+
+
+def _list(value: object) -> list[Any]:
+    return _typed(value, list)
 
 
 def _typed(value: object, kind: type[Typed]) -> Typed:

@@ -17,8 +17,9 @@ from provisioner.core.fields import TASK
 from provisioner.core.manifest import Defaults
 from provisioner.core.marker import ID_DIGITS
 from provisioner.core.schema import DIALECT, Schema, task_definitions
-from provisioner.core.validation import nearest
-from provisioner.errors import ManifestError, UsageError
+from provisioner.core.text import printable
+from provisioner.core.validation import Fault, Path, nearest
+from provisioner.errors import UsageError
 
 EMBEDDED = "embedded"
 FILE_NAME = "provisioner.yaml"
@@ -91,8 +92,8 @@ SETTINGS = (
         path=("state",),
         kind="string",
         default="provisioner.state.json",
-        # Journal and lock are called after it: two names must not lead to the same ones.
-        pattern="^.+[.]json$",
+        # Journal and lock are called after it: two names must not lead to the same ones. No file has NUL.
+        pattern="^[^\\x00\\n]+[.]json$",
         text="the state file; its name ends in .json",
     ),
     Setting(
@@ -203,6 +204,13 @@ def settings_schema() -> Schema:
     }
 
 
+def default_faults(layer: Mapping[str, Any], path: Path) -> list[Fault]:
+    """What the defaults of one part of provisioner.yaml, which stands at ``path``, name twice."""
+    remarks = Remarks()
+    normal_task(layer.get("defaults") or {}, remarks, (*path, "defaults"))
+    return remarks.faults
+
+
 def resolve(
     document: Mapping[str, Any],
     *,
@@ -213,14 +221,13 @@ def resolve(
     """The settings in force.
 
     Args:
-        document: provisioner.yaml, accepted by the schema.
+        document: provisioner.yaml, accepted by the schema and without ``default_faults``.
         environment: the chosen environment, or empty.
         variables: the process's environment variables.
         flags: setting name to value, for the flags that were given.
 
     Raises:
         UsageError: an unknown environment, or a variable or flag with an unusable value.
-        ManifestError: the defaults name something twice.
     """
     layers = [document]
     if environment:
@@ -281,7 +288,7 @@ def _environment(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if name not in environments:
         known = ", ".join(sorted(environments)) or "none"
         raise UsageError(
-            f'There is no environment "{name}"{nearest(name, list(environments))}.\n'
+            f'There is no environment "{printable(name)}"{nearest(name, list(environments))}.\n'
             f"  {FILE_NAME} has: {known}."
         )
     return environments[name] or {}
@@ -319,18 +326,11 @@ def _given(setting: Setting, variables: Mapping[str, str], flags: Mapping[str, A
 
 
 def _defaults(project_id: str | None, layers: list[Mapping[str, Any]]) -> Defaults:
-    """The defaults in normal form; an environment's stand over the others field by field.
-
-    Raises:
-        ManifestError: a setting or a node is there twice.
-    """
+    """The defaults in normal form; an environment's stand over the others field by field."""
     result: dict[str, JSONValue] = {}
     remarks = Remarks()
     for layer in layers:
-        result = merged(result, normal_task(layer.get("defaults") or {}, remarks, ("defaults",)))
-    if remarks.faults:
-        lines = "\n".join(f"  {fault.message}" for fault in remarks.faults)
-        raise ManifestError(f"{FILE_NAME} cannot be used as it is.\n{lines}")
+        result = merged(result, normal_task(layer.get("defaults") or {}, remarks))
     return Defaults(project_id, result, has_uncompared=remarks.has_uncompared)
 
 

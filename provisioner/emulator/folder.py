@@ -61,7 +61,11 @@ class Folder:
     def open(self, name: str) -> int:
         """A handle of a file in it, which is made such that nobody else can ever read it."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(os.path.join(self.path, name), flags, _OWNER_ONLY)
+        handle = os.open(os.path.join(self.path, name), flags, _OWNER_ONLY)
+        if os.fstat(handle).st_mode & _OWNER_ONLY != _OWNER_ONLY:
+            # Just made, and the umask took from its owner what is the owner's.
+            os.fchmod(handle, _OWNER_ONLY)
+        return handle
 
     def close(self) -> None:
         """Leave it to others."""

@@ -106,6 +106,7 @@ def render_summary(
     waiting: Sequence[Waiting] = (),
     not_attempted: Sequence[Address] = (),
     reason: str = "",
+    command: str = "",
     destroy: bool = False,
     colour: bool = False,
 ) -> str:
@@ -117,6 +118,7 @@ def render_summary(
         waiting: what is held up, and until when.
         not_attempted: the tasks that nothing was sent for.
         reason: why they were not attempted; may be empty.
+        command: what to type to go on, safe to print; the plain one if it is empty.
         destroy: whether this was a destroy.
         colour: whether to use colours.
     """
@@ -129,10 +131,10 @@ def render_summary(
         why = f" ({printable(reason)})" if reason else ""
         lines = address_lines(not_attempted, "  ", verbose=False)
         blocks.append("\n".join([f"Not attempted{why}:", *lines]))
-    command = "destroy" if destroy else "apply"
+    command = command or f"provisioner {'destroy' if destroy else 'apply'}"
     blocks.append(
         f"{paint.alarm(_incomplete(tally, failures, waiting, len(not_attempted), destroy=destroy))}\n"
-        f"What was done is recorded. Continue with:\n  provisioner {command}"
+        f"What was done is recorded. Continue with:\n  {command}"
     )
     return "\n" + "\n\n".join(blocks) + "\n"
 

@@ -32,6 +32,7 @@ class LocalBackend:
     def __init__(self, path: str, *, stack: str, tool_version: str, disk: Disk | None = None) -> None:
         # A state file that is a link stays one: the file it points to is replaced.
         self.name = printable(path)
+        self._named = os.path.abspath(path)
         self._path = os.path.realpath(path)
         stem = self._path.removesuffix(".json")
         self._journal_path = f"{stem}.journal"
@@ -180,7 +181,8 @@ class LocalBackend:
         with translated("read", self.name):
             before = self._disk.read(self._journal_path)
             while True:
-                snapshot = self._disk.read(self._path)
+                # By the name that was given: a link to nothing is an error, and not a state without tasks.
+                snapshot = self._disk.read(self._named)
                 after = self._disk.read(self._journal_path)
                 if _first_line(before) == _first_line(after):
                     return snapshot, after

@@ -27,11 +27,14 @@ class Disk:
         """The whole file, or None if there is none.
 
         Raises:
-            OSError: it is there and cannot be read, or it is not a regular file.
+            OSError: it is there and cannot be read, or it is not a regular file, or it is a link to
+                something that is not there: what it led to is lost, which is not the same as none.
         """
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
+            if os.path.islink(path):
+                raise OSError(errno.ENOENT, "it is a link to something that is not there", path) from None
             return None
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -45,7 +48,7 @@ class Disk:
         """A new file for writing, mode 0600; a file or link left there is removed first."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        return os.open(path, _NEW, _OWNER_ONLY)
+        return _for_its_owner(os.open(path, _NEW, _OWNER_ONLY))
 
     def open(self, path: str) -> int:
         """An existing file for writing."""
@@ -102,7 +105,8 @@ class Disk:
         The program never renames or removes the file. If somebody else does, the lock on it locks
         nothing: see ``is_named``.
         """
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _OWNER_ONLY)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = _for_its_owner(os.open(path, flags, _OWNER_ONLY))
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if self.is_named(handle, path):
@@ -140,6 +144,13 @@ class Disk:
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it; one that is there is fine."""
         os.makedirs(path, exist_ok=True)
+
+
+def _for_its_owner(handle: int) -> int:
+    """A file that was just made, readable for its owner also where the umask took that away."""
+    if os.fstat(handle).st_mode & _OWNER_ONLY != _OWNER_ONLY:
+        os.fchmod(handle, _OWNER_ONLY)
+    return handle
 
 
 def write_atomic(disk: Disk, path: str, data: bytes) -> None:
@@ -187,6 +198,10 @@ def _advice(error: OSError, verb: str) -> str:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return "\nMake room on the disk and run the command again."
+        case errno.ENOENT if verb == "read":
+            return "\nPut back what the link leads to, or remove the link if nothing was ever applied here."
+        case errno.ELOOP:
+            return "\nA link stands where a file of the program belongs, or leads in a circle: remove it."
         case errno.EACCES | errno.EPERM if verb == "read":
             return "\nThe file must be readable for the user who runs this."
         case errno.EACCES | errno.EPERM | errno.EROFS:

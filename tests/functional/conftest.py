@@ -1,27 +1,18 @@
 """Fixtures for tests that run the whole program."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from projects import REPOSITORY, Project
+from projects import REPOSITORY, Project, new_project
 
 
 @pytest.fixture
 def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Project:
     """A new project as ``init`` makes it, with the embedded emulator."""
-    for name in list(os.environ):
-        if name.startswith(("PROVISIONER_", "TENCENTCLOUD_", "TCCLI_", "TKE_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    root = tmp_path / "project"
-    root.mkdir()
-    made = Project(root, capsys)
-    assert made.run("init").code == 0
-    return made
+    return new_project(tmp_path, capsys, monkeypatch)
 
 
 @pytest.fixture

@@ -134,6 +134,16 @@ SETTINGS = {
         3,
         "provisioner.yaml:2:33: The endpoint cannot be used. 'a/b': it holds a path.",
     ),
+    "a default that is there twice": (
+        "defaults:\n  Nodes:\n    - {Name: a}\n    - {Name: b}\n    - {Name: a}\n",
+        3,
+        'provisioner.yaml:6:14: defaults.Nodes has two items with Name "a": items 0 and 2',
+    ),
+    "another environment's default that is there twice": (
+        "environments:\n  prod: {defaults: {Config: [{Name: a, Value: x}, {Name: a, Value: y}]}}\n",
+        3,
+        'provisioner.yaml:3:58: environments.prod.defaults.Config has two items with Name "a"',
+    ),
     "no region's name": ("region: a b\n", 3, 'provisioner.yaml:2:9: region "a b" is not of the form'),
     "no region": ("endpoint: wedata.intl.tencentcloudapi.com\n", 1, "region"),
 }

@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.settings import BY_NAME, SETTINGS, Setting, Settings, resolve, settings_schema
+from provisioner.core.settings import (
+    BY_NAME,
+    SETTINGS,
+    Setting,
+    Settings,
+    default_faults,
+    resolve,
+    settings_schema,
+)
 from provisioner.core.validation import Checker
-from provisioner.errors import ManifestError, UsageError
+from provisioner.errors import UsageError
 
 STACK = "5f0c1a2b3c4d5e6f"
 SCHEMA = Checker(settings_schema())
@@ -242,13 +250,11 @@ def test_defaults_say_whether_they_have_fields_of_the_service() -> None:
 
 def test_default_that_is_there_twice_is_refused() -> None:
     """Which of the two was meant cannot be told, here no more than in a manifest."""
-    document = {"defaults": {"Config": [{"Name": "a", "Value": 1}, {"Name": "a", "Value": 2}]}}
-    with pytest.raises(ManifestError) as caught:
-        resolved(document)
-    assert str(caught.value).splitlines() == [
-        "provisioner.yaml cannot be used as it is.",
-        '  defaults.Config has two items with Name "a": items 0 and 1',
-    ]
+    layer = {"defaults": {"Config": [{"Name": "a", "Value": 1}, {"Name": "a", "Value": 2}]}}
+    (fault,) = default_faults(layer, ("environments", "prod"))
+    assert fault.path == ("environments", "prod", "defaults", "Config", 1, "Name")
+    assert fault.message.endswith('defaults.Config has two items with Name "a": items 0 and 1')
+    assert default_faults({}, ()) == []
 
 
 def test_calls_stay_in_the_process_unless_an_endpoint_is_given() -> None:

@@ -220,11 +220,23 @@ def test_snapshot_journal_and_lock_are_for_their_owner_only(path: str) -> None:
 def test_a_state_file_that_is_a_link_stays_one(path: str, tmp_path: Path) -> None:
     """The file it points to is replaced; journal and lock are beside that."""
     (tmp_path / "real").mkdir()
+    _written(str(tmp_path / "real" / "s.json"))
     Path(path).symlink_to(tmp_path / "real" / "s.json")
     _written(path, "a")
     assert Path(path).is_symlink()
     assert sorted(os.listdir(tmp_path / "real")) == ["s.journal", "s.json"]
     assert list(_local(path).load().tasks) == ["a"]
+
+
+def test_a_link_to_a_state_that_is_gone_is_no_state_without_tasks(path: str, tmp_path: Path) -> None:
+    """The disk that it leads to may just not be mounted: every task would be made a second time."""
+    Path(path).symlink_to(tmp_path / "gone" / "s.json")
+    with pytest.raises(StateError) as caught:
+        _local(path).load()
+    assert str(caught.value) == (
+        f"The state could not be kept on disk.\n  cannot read {path}: it is a link to something that is not there"
+        "\nPut back what the link leads to, or remove the link if nothing was ever applied here."
+    )
 
 
 def test_a_folder_that_is_not_there_is_made_with_the_lock(tmp_path: Path) -> None:
@@ -594,6 +606,8 @@ def _written_more(path: str, name: str) -> None:
     [
         pytest.param(errno.ENOSPC, "\nMake room on the disk", id="full"),
         pytest.param(errno.EDQUOT, "\nMake room on the disk", id="quota"),
+        pytest.param(errno.ENOENT, "\nPut back what the link leads to", id="a link to nothing"),
+        pytest.param(errno.ELOOP, "\nA link stands where", id="a circle of links"),
         pytest.param(errno.EACCES, "\nThe file must be readable", id="no right"),
         pytest.param(errno.EROFS, "\nThe folder must be writable", id="read-only"),
         pytest.param(errno.EIO, "", id="broken"),

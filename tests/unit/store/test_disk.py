@@ -33,6 +33,14 @@ def test_a_file_that_is_not_there_is_none(disk: Disk, tmp_path: Path) -> None:
     assert disk.read(str(tmp_path / "file")) is None
 
 
+def test_a_link_to_nothing_is_not_none(disk: Disk, tmp_path: Path) -> None:
+    """What it led to is lost."""
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(OSError, match="it is a link to something that is not there") as caught:
+        disk.read(str(tmp_path / "link"))
+    assert caught.value.filename == str(tmp_path / "link")
+
+
 @pytest.mark.parametrize("make", [pytest.param(os.mkdir, id="folder"), pytest.param(os.mkfifo, id="pipe")])
 def test_what_is_not_a_regular_file_is_refused(
     make: Callable[[str], None], disk: Disk, tmp_path: Path
@@ -48,14 +56,18 @@ def test_what_is_not_a_regular_file_is_refused(
 # ── writing ─────────────────────────────────────────────────────────────────
 
 
-def test_a_new_file_is_for_its_owner_only(disk: Disk, tmp_path: Path) -> None:
-    """Whatever the umask allows."""
-    before = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o777], ids=oct)
+def test_a_new_file_is_for_its_owner_only(disk: Disk, tmp_path: Path, umask: int) -> None:
+    """Whatever the umask allows or takes away."""
+    before = os.umask(umask)
     try:
         disk.close(disk.create(str(tmp_path / "file")))
+        lock = disk.lock(str(tmp_path / "lock"))
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+    assert lock is not None
+    disk.close(lock)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_a_link_in_the_place_of_a_new_file_is_not_followed(disk: Disk, tmp_path: Path) -> None:

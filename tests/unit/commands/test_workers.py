@@ -1,0 +1,38 @@
+"""Threads that carry calls: everything that ended is handed back, and a bug ends the wait."""
+
+import threading
+from functools import partial
+
+import pytest
+
+from provisioner.commands.workers import ThreadWorkers
+from provisioner.engine.ports import Completed
+
+
+def test_what_ended_is_handed_back_with_its_ticket() -> None:
+    """All of it, however many threads there are."""
+    workers = ThreadWorkers(2)
+    for ticket in range(5):
+        workers.submit(ticket, partial(int.__mul__, ticket, 10))
+    ended: list[Completed] = []
+    while len(ended) < 5:
+        ended += workers.wait(None)
+    assert {one.ticket: one.result for one in ended} == {ticket: ticket * 10 for ticket in range(5)}
+    assert workers.wait(0) == []
+
+
+def test_work_that_raises_ends_the_wait() -> None:
+    """It must not; but a bug must not leave a person in front of a program that waits for ever."""
+    workers = ThreadWorkers(1)
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    workers.submit(1, broken)
+    with pytest.raises(ZeroDivisionError):
+        workers.wait(None)
+    # The thread goes on.
+    done = threading.Event()
+    workers.submit(2, done.set)
+    assert [one.ticket for one in workers.wait(None)] == [2]
+    assert done.is_set()
