@@ -21,6 +21,7 @@ from provisioner.core.problem import Problem, Severity
 from provisioner.core.schema import manifest_schema
 from provisioner.core.settings import BY_NAME, EMBEDDED, Settings
 from provisioner.core.state import Remote, State
+from provisioner.core.unread import held
 from provisioner.core.validation import Checker, nearest
 from provisioner.errors import ManifestError, UsageError
 from provisioner.store.backend import LocalBackend
@@ -196,15 +197,15 @@ def _unchanged(name: str, cache: ManifestCache, state: State) -> tuple[str, list
         record = state.tasks.get(address)
         if record is None or address in state.open or record.digest != head.digest:
             return None
-        source = Source(name, head.line, head.column)
+        source, body = Source(name, head.line, head.column), held(record, "spec")
         specs.append(
             TaskSpec(
                 address=address,
                 source=source,
                 project_id=head.project_id,
                 task_type=head.task_type,
-                body=record.spec,
-                create_body=record.spec,
+                body=body,
+                create_body=body,
                 digest=head.digest,
                 prevent_destroy=head.prevent_destroy,
             )
