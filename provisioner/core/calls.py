@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from provisioner.core import families
 from provisioner.core.address import JSONObject, TaskId
 
-REAL_TIME = 201
-OFFLINE = 202
-"""TaskType values. Anything that is not 202 is handled as real-time (the documented example sends 0)."""
+REAL_TIME = families.REAL_TIME
+OFFLINE = families.OFFLINE
+"""TaskType values; here too, for those who call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

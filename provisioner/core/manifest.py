@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from provisioner.core.address import ADDRESS_PATTERN, Address, JSONObject, JSONValue, Source
-from provisioner.core.calls import OFFLINE, REAL_TIME
 from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
+from provisioner.core.families import OFFLINE, REAL_TIME
 from provisioner.core.unread import Body
 from provisioner.core.validation import Checker, Fault, path_text, shown
 
