@@ -15,13 +15,20 @@ if TYPE_CHECKING:
     from provisioner.commands.command_line import Typed
     from provisioner.commands.terminal import Terminal
 
+_VERSION = (["version"], ["--version"], ["-version"], ["-v"])
+_HELP = (["help"], ["--help"], ["-help"], ["--h"], ["-h"])
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code; see the tree in ``errors``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments in (["version"], ["--version"], ["-version"], ["-v"]):
-        # Before anything is imported: this is what shells and scripts call most.
-        return _print_version()
+    # Before much is imported: this is what shells, scripts and people who are new here call most.
+    if arguments in _VERSION:
+        return _print(f"provisioner {__version__}\n", otherwise="version")
+    if arguments in _HELP:
+        from provisioner.commands.arguments import help_text
+
+        return _print(f"{help_text()}\n", otherwise="help")
     if arguments[:1] == ["__complete"]:
         return _complete(arguments[1:])
     return _run(arguments)
@@ -72,14 +79,15 @@ def _complete(words: list[str]) -> int:
     return 0
 
 
-def _print_version() -> int:
+def _print(text: str, *, otherwise: str) -> int:
+    """Print ASCII text; where that fails, the command that fails in the usual words is run."""
     try:
-        sys.stdout.write(f"provisioner {__version__}\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone; the interpreter must not fail on flushing once more at exit.
         sys.stdout = None  # documented as allowed: nothing is printed then
     except (OSError, AttributeError):
         # It cannot be written, or there is no standard output at all: say so as every command does.
-        return _run(["version"])
+        return _run([otherwise])
     return 0

@@ -18,8 +18,6 @@ from typing import Any, Protocol, cast
 from builders import STACK, a_spec
 from provisioner.core.address import Address, JSONObject, TaskId
 from provisioner.core.calls import (
-    OFFLINE,
-    REAL_TIME,
     CreateTask,
     DeleteTask,
     Done,
@@ -32,6 +30,7 @@ from provisioner.core.calls import (
     Unknown,
     Write,
 )
+from provisioner.core.families import OFFLINE, REAL_TIME
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, Rejected
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Change, Origin, Plan, make_plan

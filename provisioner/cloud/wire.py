@@ -16,8 +16,6 @@ from typing import TypeGuard
 from provisioner.cloud.outcome import Answered, Kind
 from provisioner.core.address import JSONObject, JSONValue, TaskId
 from provisioner.core.calls import (
-    OFFLINE,
-    REAL_TIME,
     CreateTask,
     DeleteTask,
     Done,
@@ -27,8 +25,8 @@ from provisioner.core.calls import (
     Reply,
     Unknown,
     Write,
-    family_of,
 )
+from provisioner.core.families import OFFLINE, REAL_TIME, family_of
 from provisioner.core.fields import OBJECTS
 from provisioner.core.fields import Kind as FieldKind
 from provisioner.core.text import printable

@@ -1,16 +1,15 @@
 """What there is to type: one table of commands and their arguments.
 
 Rule: the parser, the help, the completion and the README's table come from here, and a flag means
-the same in every command that has it.
+the same in every command that has it. Nothing is imported that the help does not need: it must appear
+at once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One thing that can be typed after a command; ``names`` and ``options`` as argparse takes them."""
 
     names: tuple[str, ...]
@@ -32,8 +31,7 @@ class Argument:
         return str(self.options.get("dest") or self.names[0].lstrip("-").replace("-", "_"))
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One verb."""
 
     name: str

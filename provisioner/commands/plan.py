@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 
 from provisioner.commands.lock import last_run
+from provisioner.commands.manifests import Manifests
 from provisioner.commands.next_command import next_command
 from provisioner.commands.project import (
-    Manifests,
     Options,
     Project,
     ensure_targets,

@@ -5,28 +5,25 @@ finds the root, reads the settings and words a problem in the same way.
 """
 
 import gc
-import hashlib
-import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from provisioner import __version__
-from provisioner.commands.settings_file import enter_root, located, read_settings
-from provisioner.core.address import Address, Source
-from provisioner.core.manifest import Defaults, Parsed, TaskSpec, collect, parse
+from provisioner.commands.manifests import Manifests, cache_key, load_manifests
+from provisioner.commands.settings_file import enter_root, read_settings
+from provisioner.core.address import Address
 from provisioner.core.plan import Origin
 from provisioner.core.problem import Problem, Severity
-from provisioner.core.schema import manifest_schema
 from provisioner.core.settings import BY_NAME, EMBEDDED, Settings
 from provisioner.core.state import Remote, State
 from provisioner.core.text import printable
-from provisioner.core.validation import Checker, nearest
+from provisioner.core.validation import nearest
 from provisioner.errors import ManifestError, UsageError
 from provisioner.store.backend import LocalBackend
-from provisioner.store.cache import Head, ManifestCache, load_cache
-from provisioner.store.documents import LoadedFile, find_documents, load_documents
+from provisioner.store.cache import load_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +34,6 @@ class Options:
     environment: str = ""
     flags: Mapping[str, str | float | None] = field(default_factory=dict)
     """Setting name to value, for the flags that were given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manifests:
-    """Everything that the manifests say, wrong or right."""
-
-    desired: Mapping[Address, TaskSpec]
-    problems: tuple[Problem, ...]
-    """Errors and warnings, in order of place."""
-
-    files: int
-
-    @property
-    def errors(self) -> list[Problem]:
-        """The problems that forbid a plan."""
-        return [problem for problem in self.problems if problem.severity is Severity.ERROR]
-
-    @property
-    def warnings(self) -> list[Problem]:
-        """The problems that are worth saying and forbid nothing."""
-        return [problem for problem in self.problems if problem.severity is Severity.WARNING]
 
 
 class Project:
@@ -72,19 +48,14 @@ class Project:
         With the state, a file that did not change since its tasks were applied is not parsed.
         """
         settings = self.settings
-        # Nothing that is built here holds cycles, and there is a lot of it: collecting costs 40 %.
-        gc.disable()
-        try:
+        with uncollected():
             if state is None:
                 return load_manifests(settings.manifests, settings.defaults)
-            cache = load_cache(_cache_key(settings.defaults))
+            cache = load_cache(cache_key(settings.defaults))
             found = load_manifests(settings.manifests, settings.defaults, state=state, cache=cache)
             if not found.errors:
                 cache.save()
             return found
-        finally:
-            gc.freeze()
-            gc.enable()
 
     def backend(self) -> LocalBackend:
         """The state file; nothing is read yet."""
@@ -123,6 +94,19 @@ class Project:
         )
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without looking for cycles: a project has none, it is large, and looking costs 40 % of a plan."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.freeze()
+            gc.enable()
+
+
 def open_project(options: Options) -> Project:
     """Find the root, make it the current folder, and read the settings.
 
@@ -145,93 +129,6 @@ def check_project(options: Options) -> Project | tuple[Problem, ...]:
     enter_root(options.chdir)
     settings = read_settings(options.environment, options.flags)
     return Project(settings) if isinstance(settings, Settings) else settings
-
-
-def load_manifests(
-    path: str, defaults: Defaults, *, state: State | None = None, cache: ManifestCache | None = None
-) -> Manifests:
-    """Every manifest below ``path`` as specs by address, and every problem.
-
-    With state and cache, a file whose every task is in the state just as the file asks for it is
-    read but not parsed: its specs come from the state.
-    """
-    files, problems = find_documents(path)
-    if not files and not problems:
-        problems.append(_no_manifests(path))
-    checker = Checker(manifest_schema())
-    specs: list[TaskSpec] = []
-    for name in files:
-        known = _unchanged(name, cache, state) if cache is not None and state is not None else None
-        loaded = load_documents(name, known_digest=known[0] if known else "")
-        if known and loaded.digest == known[0]:
-            specs += known[1]
-            continue
-        found, wrong = _parse_file(loaded, checker, defaults)
-        specs += found
-        problems += wrong
-        if cache is not None and not wrong and not any(spec.ignore_changes for spec in found):
-            cache.keep(name, loaded.digest, [_head(spec) for spec in found])
-    desired, clashes = collect(specs)
-    problems += [_clash(first, again) for first, again in clashes]
-    return Manifests(desired, tuple(sorted(problems)), len(files))
-
-
-def _parse_file(
-    loaded: LoadedFile, checker: Checker, defaults: Defaults
-) -> tuple[list[TaskSpec], list[Problem]]:
-    specs, problems = [], list(loaded.problems)
-    for document in loaded.documents:
-        parsed = parse(document.value, document.source, checker, defaults)
-        problems += _problems(loaded, document.index, parsed)
-        if parsed.spec is not None:
-            specs.append(parsed.spec)
-    return specs, problems
-
-
-def _unchanged(name: str, cache: ManifestCache, state: State) -> tuple[str, list[TaskSpec]] | None:
-    """The bytes for which a file says what the state has, and the specs that it then holds."""
-    digest, heads = cache.heads(name)
-    specs = []
-    for head in heads:
-        address = Address(head.address)
-        record = state.tasks.get(address)
-        if record is None or address in state.open or record.digest != head.digest:
-            return None
-        source = Source(name, head.line, head.column)
-        specs.append(
-            TaskSpec(
-                address=address,
-                source=source,
-                project_id=head.project_id,
-                task_type=head.task_type,
-                body=record.spec,
-                create_body=record.spec,
-                digest=head.digest,
-                prevent_destroy=head.prevent_destroy,
-            )
-        )
-    if not specs:
-        return None
-    cache.keep(name, digest, heads)
-    return digest, specs
-
-
-def _head(spec: TaskSpec) -> Head:
-    return Head(
-        address=spec.address,
-        line=spec.source.line,
-        column=spec.source.column,
-        project_id=spec.project_id,
-        task_type=spec.task_type,
-        digest=spec.digest,
-        prevent_destroy=spec.prevent_destroy,
-    )
-
-
-def _cache_key(defaults: Defaults) -> str:
-    """What an entry depends on beside the file's bytes."""
-    what = [__version__, manifest_schema(), defaults.project_id, defaults.task_info]
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 def ensure_targets(targets: Iterable[str], desired: Iterable[Address], state: State) -> tuple[Address, ...]:
@@ -261,21 +158,3 @@ def problem_text(problems: Iterable[Problem]) -> str:
 def setting_flags(values: Mapping[str, object]) -> dict[str, str | float | None]:
     """The parsed arguments that are settings."""
     return {name: values[name] for name in BY_NAME if values.get(name) is not None}  # type: ignore[misc]  # argparse gives text or None
-
-
-def _problems(loaded: LoadedFile, index: int, parsed: Parsed) -> list[Problem]:
-    return [
-        *located(loaded.path, index, parsed.faults),
-        *located(loaded.path, index, parsed.warnings, Severity.WARNING),
-    ]
-
-
-def _no_manifests(path: str) -> Problem:
-    """Not an error: a project whose last task is to be deleted has none."""
-    shown = f"{path.rstrip('/')}/"
-    return Problem(Source(shown), f"no manifests were found below {shown}", Severity.WARNING)
-
-
-def _clash(first: TaskSpec, again: TaskSpec) -> Problem:
-    place: Source = again.source
-    return Problem(place, f'the address "{again.address}" is taken: {first.source} has it too')

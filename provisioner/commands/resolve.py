@@ -14,7 +14,8 @@ from provisioner.commands.remote import open_remote
 from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import ADDRESS_PATTERN, Address, TaskId
-from provisioner.core.calls import OFFLINE, REAL_TIME, RemoteTask, TaskApi
+from provisioner.core.calls import RemoteTask, TaskApi
+from provisioner.core.families import OFFLINE, REAL_TIME
 from provisioner.core.state import State
 from provisioner.core.text import printable
 from provisioner.engine import by_hand

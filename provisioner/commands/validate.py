@@ -2,7 +2,8 @@
 
 import json
 
-from provisioner.commands.project import Manifests, Options, Project, check_project, problem_text
+from provisioner.commands.manifests import Manifests
+from provisioner.commands.project import Options, Project, check_project, problem_text
 from provisioner.commands.terminal import Terminal
 from provisioner.core.problem import Problem
 from provisioner.errors import ManifestError

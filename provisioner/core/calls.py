@@ -10,19 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from provisioner.core.address import JSONObject, JSONValue, TaskId
-
-REAL_TIME = 201
-OFFLINE = 202
-"""TaskType values: the two families of tasks."""
-
-
-def family_of(task_type: JSONValue) -> int:
-    """The family that a TaskType belongs to, 201 or 202.
-
-    Anything that is not 202 is handled as real-time: the documented examples send 0 and 1.
-    """
-    return OFFLINE if task_type == OFFLINE else REAL_TIME
+from provisioner.core.address import JSONObject, TaskId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

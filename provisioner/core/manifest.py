@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from provisioner.core.address import ADDRESS_PATTERN, Address, JSONObject, JSONValue, Source
-from provisioner.core.calls import family_of
 from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
+from provisioner.core.families import family_of
+from provisioner.core.unread import Body
 from provisioner.core.validation import Checker, Fault, path_text, shown
 
 _ADDRESS = re.compile(ADDRESS_PATTERN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TaskSpec:
     """One task as asked for, in canonical form."""
 
@@ -32,10 +33,10 @@ class TaskSpec:
     task_type: int
     """201 or 202: the family of API actions that handles it."""
 
-    body: JSONObject
+    body: Body = Body()
     """TaskInfo as it is compared and modified: only what the author decides."""
 
-    create_body: JSONObject
+    create_body: Body = Body()
     """TaskInfo as it is created: ``body`` and whatever else was written."""
 
     digest: str

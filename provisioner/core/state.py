@@ -6,20 +6,32 @@ do about it, never taken for "nothing exists": a forgotten TaskId is a task crea
 
 Layout: keys sorted, one task a block, one field a line, so that git shows a readable difference.
 The checksum covers every byte after its own line.
+
+There are two readers. The quick one takes a file whose checksum fits and that is laid out like this:
+it reads everything but the specs, and each of those when somebody asks for it, because a plan of
+tasks that did not change never does. Where it gives up, the careful one reads the whole file and
+says what is wrong. A spec that nobody asked for is written again as it was read.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, JSONObject, JSONValue, TaskId
+from provisioner.core.unread import Body, Unread, held
 from provisioner.errors import StateDamagedError
 
 FORMAT = 1
+
+Value = TypeVar("Value")
+
+_TASKS = b'\n "tasks": {\n'
+_SPEC_BEGINS = b'\n   "spec": {\n'
+_SPEC_ENDS = b"\n   }"
 _CHECKSUM = re.compile(rb'"checksum": *"([0-9a-f]{64})"')
 
 
@@ -31,14 +43,14 @@ class WriteKind(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TaskRecord:
     """One task we know we made."""
 
     project_id: str
     task_id: TaskId
     task_type: int
-    spec: JSONObject
+    spec: Body = Body()
     """The canonical body of the last write that succeeded. Empty if it was adopted unseen."""
 
     digest: str
@@ -57,6 +69,9 @@ class TaskRecord:
 
     marked_as: str = ""
     """The address that the marker names, where that is another one: the task was moved since."""
+
+
+_FIELDS = sorted(TaskRecord.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,17 +166,13 @@ def encode(state: State, tool_version: str) -> bytes:
         "swallowed": state.swallowed,
         "tool": tool_version,
     }
-    lines = [f" {_text(key)}: {_text(value)}," for key, value in head.items()]
-    lines += [' "open": {', *_joined(_attempt_block(state.open[key]) for key in sorted(state.open)), " },"]
-    lines += [
-        ' "tasks": {',
-        *_joined(_record_block(key, state.tasks[key]) for key in sorted(state.tasks)),
-        " }",
-    ]
-    rest = "\n".join(lines) + "\n}\n"
-    checksum = hashlib.sha256(rest.encode(errors="backslashreplace")).hexdigest()
-    # A lone surrogate (only the service could have sent one) becomes the JSON escape for itself.
-    return f'{{\n "checksum": "{checksum}",\n{rest}'.encode(errors="backslashreplace")
+    pieces = [_utf8(f" {_text(key)}: {_text(value)},\n") for key, value in head.items()]
+    pieces += [b' "open": {\n', *_blocks(state.open, _attempt_block), b" },\n"]
+    pieces += [b' "tasks": {\n', *_blocks(state.tasks, _record_block), b" }\n}\n"]
+    checksum = hashlib.sha256()
+    for piece in pieces:
+        checksum.update(piece)
+    return b"".join([b'{\n "checksum": "%s",\n' % checksum.hexdigest().encode(), *pieces])
 
 
 def decode(data: bytes, name: str, *, accept_edits: bool = False) -> State:
@@ -175,8 +186,11 @@ def decode(data: bytes, name: str, *, accept_edits: bool = False) -> State:
     Raises:
         StateDamagedError: empty, not JSON, of a newer format, edited, or not of the right shape.
     """
+    is_intact = _is_intact(data)
+    if is_intact and (state := _quick(data, name)):
+        return state
     document = _document(data, name)
-    if not accept_edits and not _is_intact(data):
+    if not accept_edits and not is_intact:
         raise StateDamagedError(
             "The state file was changed by something else than provisioner.\n"
             f"  {name}: its checksum does not match.\n"
@@ -184,21 +198,60 @@ def decode(data: bytes, name: str, *, accept_edits: bool = False) -> State:
             "  provisioner state accept"
         )
     try:
-        return State(
-            lineage=_typed(document["lineage"], str),
-            stack=_typed(document["stack"], str),
-            serial=_typed(document["serial"], int),
-            seq=_typed(document["seq"], int),
-            swallowed=_typed(document["swallowed"], str),
-            remote=Remote(_typed(document["endpoint"], str), _typed(document["region"], str)),
-            fence=_typed(document["fence"], int),
-            tasks={Address(key): _record(value) for key, value in _typed(document["tasks"], dict).items()},
-            open={
-                Address(key): decode_attempt(value) for key, value in _typed(document["open"], dict).items()
-            },
-        )
+        return _state(document, iter(()))
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(name, _shape_fault(error)) from error
+
+
+def _quick(data: bytes, name: str) -> State | None:
+    """The state of a file that is laid out as ``encode`` does, its specs unread; None for any other."""
+    pieces, specs = _without_specs(data, name)
+    try:
+        document = json.loads(b"".join(pieces))
+        left = iter(specs)
+        state = _state(document, left)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    is_whole = document.get("format") == FORMAT and next(left, None) is None
+    return state if is_whole else None
+
+
+def _without_specs(data: bytes, name: str) -> tuple[list[bytes], list[Unread]]:
+    """A file with null for every spec that is not empty, in pieces, and those specs in order."""
+    pieces, specs = [], []
+    done, begin = 0, data.find(_SPEC_BEGINS, data.find(_TASKS))
+    while begin >= 0:
+        begin += len(_SPEC_BEGINS) - 2
+        end = data.find(_SPEC_ENDS, begin) + len(_SPEC_ENDS)
+        specs.append(Unread(name, data, begin, end))
+        pieces += [data[done:begin], b"null"]
+        done, begin = end, data.find(_SPEC_BEGINS, end)
+    return [*pieces, data[done:]], specs
+
+
+def _state(document: Mapping[str, Any], unread: Iterator[Unread]) -> State:
+    """The state that a document says.
+
+    Args:
+        document: the file's content; each spec may be null for which there is an unread one.
+        unread: those specs, in order of the file.
+
+    Raises:
+        KeyError, TypeError, ValueError: not of the right shape.
+    """
+    return State(
+        lineage=_typed(document["lineage"], str),
+        stack=_typed(document["stack"], str),
+        serial=_typed(document["serial"], int),
+        seq=_typed(document["seq"], int),
+        swallowed=_typed(document["swallowed"], str),
+        remote=Remote(_typed(document["endpoint"], str), _typed(document["region"], str)),
+        fence=_typed(document["fence"], int),
+        tasks={
+            Address(key): _record(value, unread) for key, value in _typed(document["tasks"], dict).items()
+        },
+        open={Address(key): decode_attempt(value) for key, value in _typed(document["open"], dict).items()},
+    )
 
 
 def checksum_of(data: bytes) -> str:
@@ -236,16 +289,19 @@ def decode_attempt(value: object) -> Attempt:
     )
 
 
-def _record(value: object) -> TaskRecord:
+def _record(value: object, unread: Iterator[Unread]) -> TaskRecord:
     fields = _typed(value, dict)
     task_id = TaskId(_typed(fields["task_id"], str))
     if not task_id:
         raise ValueError("a task has an empty task_id")
+    spec = fields["spec"]
+    if spec is None:
+        spec = next(unread, None)
     return TaskRecord(
         project_id=_typed(fields["project_id"], str),
         task_id=task_id,
         task_type=_typed(fields["task_type"], int),
-        spec=_typed(fields["spec"], dict),
+        spec=spec if isinstance(spec, Unread) else _typed(spec, dict),
         digest=_typed(fields["digest"], str),
         request_id=_typed(fields["request_id"], str),
         applied_at=_typed(fields["applied_at"], str),
@@ -257,7 +313,7 @@ def _record(value: object) -> TaskRecord:
 
 def _document(data: bytes, name: str) -> dict[str, Any]:
     """The file as JSON of a format we can read."""
-    if not data.strip():
+    if not data or data.isspace():
         raise StateDamagedError(
             f"The state file is empty.\n  {name}\n"
             "An empty state would create every task a second time. Put the file back from git or a backup;\n"
@@ -298,8 +354,9 @@ def _shape_fault(error: Exception) -> str:
 
 
 def _is_intact(data: bytes) -> bool:
-    head, _, rest = data.partition(b",\n")
-    return head == b'{\n "checksum": "%s"' % hashlib.sha256(rest).hexdigest().encode()
+    end = data.find(b",\n")
+    checksum = hashlib.sha256(memoryview(data)[end + 2 :]).hexdigest()
+    return data[: max(end, 0)] == b'{\n "checksum": "%s"' % checksum.encode()
 
 
 def _typed(value: object, kind: type[Any]) -> Any:  # noqa: ANN401  # narrowed by the caller's field
@@ -313,29 +370,40 @@ def _typed(value: object, kind: type[Any]) -> Any:  # noqa: ANN401  # narrowed b
     return value
 
 
-def _text(value: JSONValue) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+_text = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
-def _joined(blocks: Iterator[str]) -> list[str]:
-    """Blocks with a comma after each but the last."""
-    listed = list(blocks)
-    return [f"{block}," for block in listed[:-1]] + listed[-1:]
+def _utf8(text: str) -> bytes:
+    """A lone surrogate (only the service could have sent one) becomes the JSON escape for itself."""
+    return text.encode(errors="backslashreplace")
 
 
-def _attempt_block(attempt: Attempt) -> str:
-    return f"  {_text(attempt.address)}: {_text(encode_attempt(attempt))}"
+def _blocks(values: Mapping[Address, Value], block: Callable[[Value], bytes]) -> Iterator[bytes]:
+    """A block for each address, in order, with a comma after each but the last."""
+    last = max(values, default="")
+    for address in sorted(values):
+        yield b"  %s: %s%s\n" % (
+            _utf8(_text(address)),
+            block(values[address]),
+            b"" if address == last else b",",
+        )
 
 
-def _record_block(address: Address, record: TaskRecord) -> str:
+def _attempt_block(attempt: Attempt) -> bytes:
+    return _utf8(_text(encode_attempt(attempt)))
+
+
+def _record_block(record: TaskRecord) -> bytes:
     """One field a line, TaskInfo's fields and its nodes too."""
-    lines = []
-    for name in sorted(TaskRecord.__dataclass_fields__):
-        value = getattr(record, name)
-        shown = _body_block(value) if name == "spec" and value else _text(value)
-        lines.append(f"   {_text(name)}: {shown}")
-    inner = ",\n".join(lines)
-    return f"  {_text(address)}: {{\n{inner}\n  }}"
+    lines = [b'   "%s": %s' % (name.encode(), _field(record, name)) for name in _FIELDS]
+    return b"{\n%s\n  }" % b",\n".join(lines)
+
+
+def _field(record: TaskRecord, name: str) -> bytes:
+    if name != "spec":
+        return _utf8(_text(getattr(record, name)))
+    spec = held(record, "spec")
+    return spec.text if isinstance(spec, Unread) else _utf8(_body_block(spec))
 
 
 def _body_block(body: JSONObject) -> str:
@@ -348,4 +416,4 @@ def _body_block(body: JSONObject) -> str:
         else:
             lines.append(f"    {_text(name)}: {_text(value)}")
     inner = ",\n".join(lines)
-    return f"{{\n{inner}\n   }}"
+    return f"{{\n{inner}\n   }}" if lines else "{}"

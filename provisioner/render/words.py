@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from provisioner.core.address import JSONValue
-from provisioner.core.calls import OFFLINE
 from provisioner.core.diff import ItemKey
+from provisioner.core.families import OFFLINE
 from provisioner.core.plan import Action
 from provisioner.core.plan_document import HIDDEN, shown_body
 from provisioner.core.text import printable

@@ -79,19 +79,13 @@ def find_documents(root: str) -> tuple[list[str], list[Problem]]:
     return files, problems
 
 
-def load_documents(path: str, *, known_digest: str = "") -> LoadedFile:
-    """Read and parse one file; see the module's rule.
-
-    With ``known_digest``, a file whose bytes have it is not parsed: the result then has neither
-    documents nor problems.
-    """
+def load_documents(path: str) -> LoadedFile:
+    """Read and parse one file; see the module's rule."""
     name = _name(path)
     digest = ""
     try:
         data = _bytes(path)
-        digest = hashlib.sha256(data).hexdigest()
-        if digest == known_digest:
-            return LoadedFile(name, digest)
+        digest = _digest(data)
         text = _text(data, name)
     except ProblemsFoundError as found:
         return LoadedFile(name, digest, problems=found.problems)
@@ -99,6 +93,14 @@ def load_documents(path: str, *, known_digest: str = "") -> LoadedFile:
     if not documents and not problems:
         problems = [Problem(Source(name), "is empty: write a document in it, or remove the file")]
     return LoadedFile(name, digest, tuple(documents), tuple(problems))
+
+
+def content_digest(path: str) -> str:
+    """``LoadedFile.digest`` without parsing."""
+    try:
+        return _digest(_bytes(path))
+    except ProblemsFoundError:
+        return ""
 
 
 def locate(path: str, index: int, keys: Sequence[str | int], *, key: bool = False) -> Source:
@@ -220,6 +222,10 @@ def _content(handle: int, name: str) -> bytes:
         if len(data) > MAX_BYTES:
             raise _too_large(name, f"more than {MAX_BYTES:,}")
     return data
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _text(data: bytes, name: str) -> str:

@@ -14,7 +14,6 @@ from typing import cast
 from fakes import CREATE, DELETE, DELETE_OFFLINE, LAG_SECONDS, MODIFY, START
 from provisioner.core.address import JSONObject, TaskId
 from provisioner.core.calls import (
-    OFFLINE,
     CreateTask,
     DeleteTask,
     Done,
@@ -27,6 +26,7 @@ from provisioner.core.calls import (
     Unknown,
     Write,
 )
+from provisioner.core.families import OFFLINE
 from provisioner.core.manifest import task_type_of
 from provisioner.core.times import utc_text
 from provisioner.engine.settle import SIGNATURE_SECONDS

@@ -6,8 +6,6 @@ import pytest
 
 from provisioner.core.address import JSONValue, TaskId
 from provisioner.core.calls import (
-    OFFLINE,
-    REAL_TIME,
     CreateTask,
     DeleteTask,
     Done,
@@ -17,8 +15,8 @@ from provisioner.core.calls import (
     RemoteTask,
     SignedWrite,
     Unknown,
-    family_of,
 )
+from provisioner.core.families import OFFLINE, REAL_TIME, family_of
 
 WRITE = CreateTask(project_id="1", body={})
 REMOTE = RemoteTask(

@@ -319,6 +319,61 @@ def test_accepting_edits_does_not_accept_a_wrong_shape() -> None:
         )
 
 
+def resealed(data: bytes) -> bytes:
+    """A snapshot that was edited, with a checksum that fits."""
+    rest = data.partition(b",\n")[2]
+    return b'{\n "checksum": "%s",\n%s' % (hashlib.sha256(rest).hexdigest().encode(), rest)
+
+
+TWO = encode(some_state("orders", "payments"), "1.0")
+
+
+def test_spec_is_read_when_it_is_asked_for() -> None:
+    """And only then: until then it is the bytes in the file, which are written again as they are."""
+    spaced = resealed(TWO.replace(b'"TaskName": "payments"', b'"TaskName":  "payments"'))
+    assert spaced != resealed(TWO)
+    state = decode(spaced, NAME)
+    assert encode(state, "1.0") == spaced
+    assert state.tasks[Address("payments")].spec["TaskName"] == "payments"
+    assert encode(state, "1.0") == TWO
+
+
+def test_spec_that_is_no_json_is_damage_when_it_is_read() -> None:
+    """A checksum that fits such a file was made to."""
+    state = decode(resealed(TWO.replace(b'"TaskName": "orders"', b'"TaskName": orders')), NAME)
+    assert state.tasks[Address("payments")].spec
+    with pytest.raises(StateDamagedError, match=f"{NAME}: the spec at byte [0-9]+ is not JSON"):
+        _ = state.tasks[Address("orders")].spec
+
+
+def test_every_spec_belongs_to_its_own_task() -> None:
+    """A file that has a task twice is read as JSON is: the last one counts, with its own spec."""
+    twice = resealed(TWO.replace(b'  "orders": {', b'  "payments": {'))
+    assert decode(twice, NAME).tasks[Address("payments")].spec["TaskName"] == "payments"
+
+
+def test_spec_that_is_not_laid_out_as_ours_is_read_all_the_same() -> None:
+    """One line or many, before the other fields or after them, in whatever order the file has its parts."""
+    state = some_state("orders", "payments")
+    document = document_of(state)
+    for changed_ in (
+        {"tasks": document["tasks"], **document},
+        json.loads(json.dumps(document, sort_keys=True)),
+    ):
+        assert decode(sealed(changed_), NAME) == state
+        assert decode(resealed(b'{"checksum": "",\n' + json.dumps(changed_)[1:].encode()), NAME) == state
+
+
+def test_no_spec_is_a_default() -> None:
+    """A record without one cannot be made, and a record cannot be changed."""
+    with pytest.raises(AttributeError):
+        _ = TaskRecord.spec
+    with pytest.raises(TypeError):
+        TaskRecord(project_id="1")  # type: ignore[call-arg]  # the point
+    with pytest.raises(AttributeError):
+        some_record().spec = {}  # type: ignore[misc]  # the point
+
+
 def test_task_is_put_into_and_taken_out_of_a_state() -> None:
     """Both give a new state and leave the old one as it was."""
     state = some_state("orders")

@@ -23,7 +23,8 @@ from fakes import (
     spec_of,
 )
 from provisioner.core.address import TaskId
-from provisioner.core.calls import OFFLINE, Done, Refused, Unknown
+from provisioner.core.calls import Done, Refused, Unknown
+from provisioner.core.families import OFFLINE
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action

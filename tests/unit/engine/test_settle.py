@@ -20,7 +20,7 @@ from fakes import (
     spec_of,
 )
 from provisioner.core.address import TaskId
-from provisioner.core.calls import OFFLINE
+from provisioner.core.families import OFFLINE
 from provisioner.core.journal import Intent
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action, Reason

@@ -12,7 +12,7 @@ import pytest
 from provisioner.core.address import Source
 from provisioner.core.problem import Document, Severity
 from provisioner.store import documents
-from provisioner.store.documents import MAX_BYTES, find_documents, load_documents, locate
+from provisioner.store.documents import MAX_BYTES, content_digest, find_documents, load_documents, locate
 
 
 @pytest.fixture(autouse=True)
@@ -290,3 +290,12 @@ def test_locate_in_a_file_that_is_gone_or_changed(content: bytes | None) -> None
 def test_forward_slashes_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sep", "\\")
     assert load_messages("m\\a.yaml") == ["m/a.yaml: there is no such file or folder"]
+
+
+def test_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
+    """With parsing and without; a file that cannot be read has none."""
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"a: 1\n")
+    digest = hashlib.sha256(b"a: 1\n").hexdigest()
+    assert load_documents(str(path)).digest == content_digest(str(path)) == digest
+    assert content_digest(str(tmp_path / "gone.yaml")) == content_digest(str(tmp_path)) == ""

@@ -1,0 +1,270 @@
+"""Every manifest read and checked: what did not change by the cache, a large rest by several processes.
+
+Rule: whether a file is parsed, and by which process, changes nothing but the time. The same files
+give the same specs and problems, in the same order.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner import __version__
+from provisioner.commands.settings_file import located
+from provisioner.core.address import Address, JSONObject, Source
+from provisioner.core.manifest import Defaults, Parsed, TaskSpec, collect, parse
+from provisioner.core.problem import Problem, Severity
+from provisioner.core.schema import manifest_schema
+from provisioner.core.state import State
+from provisioner.core.unread import Unread, held
+from provisioner.core.validation import Checker
+from provisioner.store.cache import Head, ManifestCache
+from provisioner.store.documents import LoadedFile, content_digest, find_documents, load_documents
+
+LEAST_FILES = 150
+"""With fewer files to parse than this for each, other processes cost more than they save."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """Everything that the manifests say, wrong or right."""
+
+    desired: Mapping[Address, TaskSpec]
+    problems: tuple[Problem, ...]
+    """Errors and warnings, in order of place."""
+
+    files: int
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that forbid a plan."""
+        return [problem for problem in self.problems if problem.severity is Severity.ERROR]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """The problems that are worth saying and forbid nothing."""
+        return [problem for problem in self.problems if problem.severity is Severity.WARNING]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """One file that was parsed."""
+
+    path: str
+    digest: str
+    """Of its bytes."""
+
+    specs: tuple[TaskSpec, ...]
+    problems: tuple[Problem, ...]
+
+
+def load_manifests(
+    path: str, defaults: Defaults, *, state: State | None = None, cache: ManifestCache | None = None
+) -> Manifests:
+    """Every manifest below ``path`` as specs by address, and every problem.
+
+    With state and cache, a file whose every task is in the state just as the file asks for it is
+    read but not parsed: its specs come from the state.
+    """
+    files, problems = find_documents(path)
+    if not files and not problems:
+        problems.append(_no_manifests(path))
+    specs: dict[str, Sequence[TaskSpec]] = {}
+    if cache is not None and state is not None:
+        specs = {name: found for name in files if (found := _unchanged(name, cache, state))}
+    for file in _parsed([name for name in files if name not in specs], ManifestReader(defaults)):
+        specs[file.path] = file.specs
+        problems += file.problems
+        if cache is not None:
+            _keep(file, cache)
+    desired, clashes = collect(spec for name in files for spec in specs[name])
+    problems += [_clash(first, again) for first, again in clashes]
+    return Manifests(desired, tuple(sorted(problems)), len(files))
+
+
+def cache_key(defaults: Defaults) -> str:
+    """What an entry depends on beside the file's bytes."""
+    what = [__version__, manifest_schema(), defaults.project_id, defaults.task_info]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+# ── parsing ─────────────────────────────────────────────────────────────────
+
+
+class ManifestReader:
+    """Parses and checks files, one by one."""
+
+    def __init__(self, defaults: Defaults) -> None:
+        self._checker = Checker(manifest_schema())
+        self._defaults = defaults
+
+    def read(self, name: str) -> ReadFile:
+        """What one file says, and everything wrong with it."""
+        loaded = load_documents(name)
+        specs, problems = [], list(loaded.problems)
+        for document in loaded.documents:
+            parsed = parse(document.value, document.source, self._checker, self._defaults)
+            problems += _problems(loaded, document.index, parsed)
+            if parsed.spec is not None:
+                specs.append(parsed.spec)
+        return ReadFile(name, loaded.digest, tuple(specs), tuple(problems))
+
+    def read_packed(self, names: Sequence[str]) -> bytes:
+        """What several files say, as bytes for ``unpacked``."""
+        return packed(self.read(name) for name in names)
+
+
+def _parsed(names: Sequence[str], reader: ManifestReader) -> Iterator[ReadFile]:
+    """These files, parsed, in whatever order."""
+    if len(names) < 2 * LEAST_FILES:
+        yield from map(reader.read, names)
+        return
+    from provisioner.commands.processes import processes_for, shared
+
+    count = processes_for(len(names), least=LEAST_FILES)
+    for answer in shared([names[first::count] for first in range(count)], reader.read_packed):
+        yield from unpacked(answer)
+
+
+def packed(files: Iterable[ReadFile]) -> bytes:
+    """Files as bytes: a line of JSON that says everything but the bodies, and then those.
+
+    So what comes from another process costs little to take over, and what nobody looks at stays small.
+    """
+    rows, bodies = [], []
+    for file in files:
+        specs = []
+        for spec in file.specs:
+            texts = [_text(spec.body)]
+            if spec.create_body is not spec.body:
+                texts.append(_text(spec.create_body))
+            bodies += texts
+            specs.append(_row(spec, [len(text) for text in texts]))
+        rows.append((file.path, file.digest, specs, [_problem_row(problem) for problem in file.problems]))
+    return b"\n".join([json.dumps(rows).encode(), b"".join(bodies)])
+
+
+def unpacked(data: bytes) -> Iterator[ReadFile]:
+    """The files again; their bodies are read when somebody asks for them."""
+    end = data.index(b"\n")
+    begin = end + 1
+    for path, digest, rows, problems in json.loads(data[:end]):
+        specs = []
+        for row, lengths in rows:
+            bodies = []
+            for length in lengths:
+                bodies.append(Unread(path, data, begin, begin + length))
+                begin += length
+            specs.append(_spec(row, bodies[0], bodies[-1]))
+        yield ReadFile(path, digest, tuple(specs), tuple(_problem(*problem) for problem in problems))
+
+
+def _text(body: JSONObject) -> bytes:
+    return json.dumps(body).encode()
+
+
+def _row(spec: TaskSpec, lengths: list[int]) -> object:
+    place = spec.source
+    return (
+        spec.address,
+        (place.file, place.line, place.column),
+        spec.project_id,
+        spec.task_type,
+        spec.digest,
+        spec.prevent_destroy,
+        spec.ignore_changes,
+    ), lengths
+
+
+def _spec(row: Sequence[Any], body: Unread, create_body: Unread) -> TaskSpec:
+    address, place, project_id, task_type, digest, prevent_destroy, ignore_changes = row
+    return TaskSpec(
+        address=Address(address),
+        source=Source(*place),
+        project_id=project_id,
+        task_type=task_type,
+        body=body,
+        create_body=create_body,
+        digest=digest,
+        prevent_destroy=prevent_destroy,
+        ignore_changes=tuple(ignore_changes),
+    )
+
+
+def _problem_row(problem: Problem) -> object:
+    source = problem.source
+    return source.file, source.line, source.column, problem.message, problem.severity
+
+
+def _problem(file: str, line: int, column: int, message: str, severity: str) -> Problem:
+    return Problem(Source(file, line, column), message, Severity(severity))
+
+
+# ── the cache ───────────────────────────────────────────────────────────────
+
+
+def _unchanged(name: str, cache: ManifestCache, state: State) -> Sequence[TaskSpec]:
+    """The specs of a file that says what the state has; empty if it does not, or if that is not known."""
+    digest, heads = cache.heads(name)
+    specs = []
+    for head in heads:
+        address = Address(head.address)
+        record = state.tasks.get(address)
+        if record is None or address in state.open or record.digest != head.digest:
+            return ()
+        body = held(record, "spec")
+        specs.append(
+            TaskSpec(
+                address=address,
+                source=Source(name, head.line, head.column),
+                project_id=head.project_id,
+                task_type=head.task_type,
+                body=body,
+                create_body=body,
+                digest=head.digest,
+                prevent_destroy=head.prevent_destroy,
+            )
+        )
+    if not specs or content_digest(name) != digest:
+        return ()
+    cache.keep(name, digest, heads)
+    return specs
+
+
+def _keep(file: ReadFile, cache: ManifestCache) -> None:
+    """Remember a file that has nothing wrong with it."""
+    if not file.problems and not any(spec.ignore_changes for spec in file.specs):
+        cache.keep(file.path, file.digest, [_head(spec) for spec in file.specs])
+
+
+def _head(spec: TaskSpec) -> Head:
+    return Head(
+        address=spec.address,
+        line=spec.source.line,
+        column=spec.source.column,
+        project_id=spec.project_id,
+        task_type=spec.task_type,
+        digest=spec.digest,
+        prevent_destroy=spec.prevent_destroy,
+    )
+
+
+# ── words ───────────────────────────────────────────────────────────────────
+
+
+def _problems(loaded: LoadedFile, index: int, parsed: Parsed) -> list[Problem]:
+    return [
+        *located(loaded.path, index, parsed.faults),
+        *located(loaded.path, index, parsed.warnings, Severity.WARNING),
+    ]
+
+
+def _no_manifests(path: str) -> Problem:
+    """Not an error: a project whose last task is to be deleted has none."""
+    shown = f"{path.rstrip('/')}/"
+    return Problem(Source(shown), f"no manifests were found below {shown}", Severity.WARNING)
+
+
+def _clash(first: TaskSpec, again: TaskSpec) -> Problem:
+    return Problem(again.source, f'the address "{again.address}" is taken: {first.source} has it too')

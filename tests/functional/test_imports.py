@@ -1,0 +1,101 @@
+"""A command imports what it uses: start-up is what people feel."""
+
+import subprocess
+import sys
+
+import pytest
+
+from projects import Project, task_manifest
+
+HEAVY = {
+    "argparse",
+    "asyncio",
+    "concurrent",
+    "dataclasses",
+    "deepdiff",
+    "http",
+    "importlib.metadata",
+    "jsonschema",
+    "jsonschema_rs",
+    "logging",
+    "multiprocessing",
+    "numpy",
+    "pathlib",
+    "requests",
+    "rich",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "unittest",
+    "urllib3",
+    "yaml",
+    "provisioner.cloud",
+    "provisioner.core.calls",
+    "provisioner.core.journal",
+    "provisioner.core.plan",
+    "provisioner.emulator",
+    "provisioner.engine",
+    "provisioner.render",
+    "provisioner.store.strict_json",
+}
+"""What takes more than a few milliseconds, or belongs to other commands."""
+
+PARSED = {"argparse", "dataclasses"}
+OPENED = {*PARSED, "jsonschema_rs", "yaml", "provisioner.core.journal"}
+PLANNED = {*OPENED, "provisioner.core.plan", "provisioner.render"}
+
+ALLOWED = {
+    "version": set(),
+    "--version": set(),
+    "--help": set(),
+    "version --json": PARSED,
+    "plan --help": PARSED,
+    "completion bash": PARSED,
+    "schema": PARSED,
+    "validate": PLANNED,
+    "plan": PLANNED,
+    "plan --json": PLANNED,
+    "plan --detailed-exitcode --env prod": {*PLANNED, "provisioner.cloud", "threading"},
+    "show": PLANNED,
+    "state list": PLANNED,
+    "force-unlock": PLANNED,
+}
+"""Beside the base of ``core``."""
+
+PROGRAM = """
+import sys
+before = set(sys.modules)
+from provisioner.cli import main
+main(sys.argv[1:])
+print(*(set(sys.modules) - before), file=sys.stderr)
+"""
+
+
+def heavy(project: Project, arguments: str) -> set[str]:
+    """The heavy modules that a run of these arguments in a new process imports."""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", PROGRAM, *arguments.split()],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return HEAVY & set(ran.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", ALLOWED)
+def test_a_command_imports_nothing_that_it_does_not_use(project: Project, arguments: str) -> None:
+    """Not even once, by way of another module."""
+    project.write("manifests/a.yaml", task_manifest("a"))
+    if "--env" in arguments:
+        # An endpoint that is not the embedded one is looked at.
+        settings = project.root / "provisioner.yaml"
+        prod = "environments: {prod: {endpoint: wedata.intl.tencentcloudapi.com, state: prod.state.json}}\n"
+        settings.write_text(settings.read_text() + prod)
+    assert heavy(project, arguments) <= ALLOWED[arguments]
+
+
+def test_the_list_means_what_is_imported(project: Project) -> None:
+    """The modules of the list exist under these names, so that a wrong one is not overlooked."""
+    assert {"jsonschema_rs", "yaml", "argparse", "provisioner.core.plan"} <= heavy(project, "plan")
