@@ -12,6 +12,7 @@ from provisioner.commands.project import (
     ensure_targets,
     open_project,
     problem_text,
+    uncollected,
 )
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
@@ -51,21 +52,22 @@ def plan(  # one parameter a flag
     path = os.path.abspath(out) if out else ""
     project = open_project(options)
     backend = project.backend()
-    state = load_state(project, backend)
-    desired = desired_tasks(terminal, project, state, destroy=destroy)
-    if told := last_run(backend.lock):
-        terminal.say(told)
-    wanted = {} if destroy else desired
-    planned = plan_of(project, wanted, state, targets=targets, destroy=destroy)
-    ensure_allowed(planned, state, limits_of(project), desired)
-    document = encode(planned) if as_json or out else b""
-    if out:
-        # Before anything is shown: a result is the last word, and there is one only.
-        _save(path, document)
-    if as_json:
-        terminal.document(document.decode())
-    else:
-        terminal.result(render_plan(planned, colour=terminal.colour, verbose=verbose))
+    with uncollected():
+        state = load_state(project, backend)
+        desired = desired_tasks(terminal, project, state, destroy=destroy)
+        if told := last_run(backend.lock):
+            terminal.say(told)
+        wanted = {} if destroy else desired
+        planned = plan_of(project, wanted, state, targets=targets, destroy=destroy)
+        ensure_allowed(planned, state, limits_of(project), desired)
+        document = encode(planned) if as_json or out else b""
+        if out:
+            # Before anything is shown: a result is the last word, and there is one only.
+            _save(path, document)
+        if as_json:
+            terminal.document(document.decode())
+        else:
+            terminal.result(render_plan(planned, colour=terminal.colour, verbose=verbose))
     if out:
         command = next_command(options, "apply", file=out)
         terminal.say(f"Saved the plan. To carry out exactly this:\n  {command}")
@@ -78,7 +80,8 @@ def load_state(project: Project, backend: LocalBackend) -> State:
     Raises:
         StateError: it is not, or it cannot be trusted.
     """
-    state = backend.load()
+    with uncollected():
+        state = backend.load()
     known, remote = state.remote, project.remote
     # Without a region of ours there is nothing to compare; a call asks for one first.
     is_same = (remote.endpoint, remote.region or known.region) == (known.endpoint, known.region)

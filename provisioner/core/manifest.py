@@ -19,6 +19,7 @@ from provisioner.core.unread import Body
 from provisioner.core.validation import Checker, Fault, path_text, shown
 
 _ADDRESS = re.compile(ADDRESS_PATTERN)
+_canonical_text = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class Parsed:
 
 def spec_digest(project_id: str, body: JSONObject) -> str:
     """SHA-256, hexadecimal, over what a comparison of two specs would look at."""
-    text = json.dumps([project_id, body], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = _canonical_text([project_id, body])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -57,10 +57,11 @@ def kept(written: JSONObject, observed: JSONObject, *, before: JSONObject | None
 
 
 def _numbers(written: JSONObject, observed: JSONObject) -> Mapping[str, str]:
-    """Our node ids to the service's, through the nodes' names: the service may renumber."""
+    """Our node ids to the service's where those differ, through the nodes' names: it may renumber."""
     theirs = {str(node.get("Name")): node.get("Id") for node in _maps(observed.get("Nodes"))}
     ours = [(node.get("Id"), str(node.get("Name"))) for node in _maps(written.get("Nodes"))]
-    return {str(own): str(theirs[name]) for own, name in ours if own and theirs.get(name)}
+    pairs = [(str(own), str(theirs[name])) for own, name in ours if own and theirs.get(name)]
+    return {own: number for own, number in pairs if own != number}
 
 
 def _object(
@@ -121,7 +122,7 @@ def _objects(
     written; what fits better is what it did.
     """
     tries = []
-    for renumbered in [numbers, {}] if rule.item == "IntegrationNodeMapping" else [{}]:
+    for renumbered in [numbers, {}] if numbers and rule.item == "IntegrationNodeMapping" else [{}]:
         missing: list[FieldChange] = []
         keys = [_key(item, rule, renumbered) for item in ours]
         tries.append((missing, _matched(ours, keys, theirs, rule, path, numbers, missing)))
@@ -168,8 +169,8 @@ def _matched(
 
 
 def _key(item: JSONObject, rule: FieldRule, numbers: Mapping[str, str]) -> tuple[str, ...]:
-    parts = (str(item.get(name) or "") for name in rule.key)
-    return tuple(numbers.get(part, part) for part in parts)
+    parts = [str(item.get(name) or "") for name in rule.key]
+    return tuple([numbers.get(part, part) for part in parts] if numbers else parts)
 
 
 def _records(
@@ -214,6 +215,8 @@ def _leave_what_is_left(
 
 
 def _is_same(ours: JSONValue, theirs: JSONValue, rule: FieldRule | None, numbers: Mapping[str, str]) -> bool:
+    if type(ours) is str and ours == theirs:
+        return True
     if rule is not None and rule.kind in (Kind.INTEGER, Kind.UNSIGNED, Kind.NUMBER):
         return _number(ours) == _number(theirs)
     if rule is None or rule.kind is not Kind.STRING:

@@ -9,6 +9,8 @@ carries a checksum of its content: what was approved is what somebody saw, or it
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
+from operator import is_not
 from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, JSONObject, JSONValue, Source, TaskId
@@ -23,6 +25,12 @@ TYPE = "wedata_integration_task"
 HIDDEN = "(sensitive value)"
 
 Typed = TypeVar("Typed")
+
+_FEW = 100
+"""Changes that are laid out for people."""
+
+_COMPACT = (",", ":")
+_CONTAINERS = (dict, list)
 
 _IN_PLACE = "in place"
 _REPLACES = "forces replacement: "
@@ -39,8 +47,15 @@ _ACTIONS = {words: action for action, words in _TERRAFORM_ACTIONS.items()}
 
 def to_document(plan: Plan) -> dict[str, Any]:
     """The plan as JSON data, keys in a fixed order."""
+    document = _frame(plan)
+    document["resource_changes"] = [_change(change) for change in plan.changes]
+    return {**document, "checksum": _checksum(document)}
+
+
+def _frame(plan: Plan) -> dict[str, Any]:
+    """The document without its changes and its checksum."""
     origin, counts = plan.origin, plan.counts
-    document: dict[str, Any] = {
+    return {
         "format_version": FORMAT_VERSION,
         "tool_version": origin.tool_version,
         "stack": origin.stack,
@@ -57,25 +72,48 @@ def to_document(plan: Plan) -> dict[str, Any]:
             "destroy": counts.destroy,
             "unchanged": plan.unchanged,
         },
-        "resource_changes": [_change(change) for change in plan.changes],
+        "resource_changes": [],
         "unsettled": [
             {"address": u.address, "kind": u.kind.value, "attempt": u.attempt, "timestamp": u.timestamp}
             for u in plan.unsettled
         ],
         "protection": [{"address": a, "prevent_destroy": is_on} for a, is_on in plan.protection],
     }
-    return {**document, "checksum": _checksum(document)}
 
 
 def encode(plan: Plan) -> bytes:
     """The document as UTF-8 JSON with a final newline: the same plan gives the same bytes.
 
+    Few changes are laid out for people; of many, each has a line, because only programs read them all.
     The text may go to a terminal: what a terminal would obey is written as a JSON escape.
     """
-    text = json.dumps(to_document(plan), indent=2, ensure_ascii=False)
+    text = _laid_out(to_document(plan)) if len(plan.changes) <= _FEW else _in_lines(plan)
+    return f"{text}\n".encode()
+
+
+def _laid_out(document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, indent=2, ensure_ascii=False)
     if printable_lines(text) != text:
         text = "\n".join(line if printable(line) == line else _escaped(line) for line in text.split("\n"))
-    return f"{text}\n".encode()
+    return text
+
+
+def _in_lines(plan: Plan) -> str:
+    """A line for each change. Each is encoded once: the checksum is over the same text."""
+    frame = _frame(plan)
+    changes = [_canonical(_change(change)) for change in plan.changes]
+    before, key, after = _canonical(frame).partition('"resource_changes":[')
+    checksum = _digest(f"{before}{key}{','.join(changes)}{after}")
+    before, key, after = _laid_out({**frame, "checksum": checksum}).partition('"resource_changes": [')
+    return before + key + ",".join(f"\n    {_readable(change)}" for change in changes) + f"\n  {after}"
+
+
+def _readable(text: str) -> str:
+    """JSON without escapes for what can be printed as it is."""
+    if "\\u" not in text and "\x7f" not in text:
+        return text
+    text = json.dumps(json.loads(text), separators=_COMPACT, ensure_ascii=False)
+    return text if printable(text) == text else _escaped(text)
 
 
 def _escaped(line: str) -> str:
@@ -128,24 +166,45 @@ def _without_places(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def shown_body(body: JSONObject | None) -> JSONObject | None:
-    """A body with every secret replaced, at whatever depth."""
+    """A body with every secret replaced, at whatever depth; the body itself if there is none."""
     return None if body is None else cast("JSONObject", _masked(body))
 
 
 def _masked(value: JSONValue) -> JSONValue:
-    if isinstance(value, str):
+    if isinstance(value, dict):
+        return _masked_map(value)
+    if not isinstance(value, list):
         return value
-    if isinstance(value, Mapping):
-        return {
-            key: HIDDEN if item is not None and names_a_secret(key) else _masked(item)
-            for key, item in value.items()
-        }
-    return [_masked(item) for item in value] if isinstance(value, list) else value
+    items = [_masked(item) for item in value]
+    return items if any(map(is_not, items, value)) else value
+
+
+def _masked_map(value: Mapping[str, JSONValue]) -> JSONObject:
+    inner = {
+        key: shown
+        for key, item in value.items()
+        if type(item) in _CONTAINERS and (shown := _masked(item)) is not item
+    }
+    hidden = {key: HIDDEN for key in _secret_names(tuple(value)) if value[key] is not None}
+    return {**value, **inner, **hidden} if inner or hidden else value
+
+
+@lru_cache(maxsize=4096)
+def _secret_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that hold a secret. Most maps have the same names as others; values do not come here."""
+    return tuple(name for name in names if names_a_secret(name))
 
 
 def _checksum(document: Mapping[str, Any]) -> str:
     """SHA-256, hexadecimal, over a document without its checksum, however it is laid out."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return _digest(_canonical(document))
+
+
+def _canonical(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True, separators=_COMPACT)
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 

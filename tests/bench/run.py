@@ -2,6 +2,7 @@
 
 python tests/bench/run.py            every figure
 python tests/bench/run.py plan       only those whose name begins like that
+python tests/bench/run.py speed 1000 10000 100000      plans of so many; see speed.py
 """
 
 import os
@@ -23,6 +24,7 @@ from provisioner.core.state import State
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 from provisioner.store.backend import LocalBackend
 from provisioner.store.disk import Disk, write_atomic
+from speed import speed
 
 ROUNDS = 7
 PROGRAM = os.path.join(os.path.dirname(sys.executable), "provisioner")
@@ -185,6 +187,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "plan": plan,
     "apply": apply,
     "journal": journal,
+    "speed": lambda: speed([int(size) for size in sys.argv[2:]] or [1_000, 10_000]),
 }
 
 

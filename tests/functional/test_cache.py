@@ -26,12 +26,12 @@ def _plans_agree(project: Project) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_with_and_without_the_cache_plans_are_the_same(project: Project, seed: int) -> None:
-    """Over random edits, renames, removals, restored times, changed defaults and applies."""
+    """Over random edits, renames, removals, touched and restored times, changed defaults, changed state."""
     chance = random.Random(seed)
     for number in range(6):
         project.write(f"manifests/{number}.yaml", task_manifest(f"t{number}"))
     assert project.run("apply", "-auto-approve", "--rate-per-second", "1000").code == 0
-    for _ in range(8):
+    for _ in range(10):
         _random_edit(project, chance)
         _plans_agree(project)
         if chance.random() < 0.4:
@@ -43,7 +43,10 @@ def _random_edit(project: Project, chance: random.Random) -> None:
     files = sorted((project.root / "manifests").glob("*.yaml"))
     path = chance.choice(files)
     status = path.stat()
-    match chance.randrange(7):
+    if chance.random() < 0.4:
+        _random_event(project, chance, path)
+        return
+    match chance.randrange(6):
         case 0:
             path.write_text(path.read_text().replace("concurrency: ", "concurrency: 1"))
         case 1:
@@ -56,15 +59,47 @@ def _random_edit(project: Project, chance: random.Random) -> None:
             # The same size and the same time, other content: only the bytes tell.
             path.write_text(path.read_text().replace("SyncType: 2", "SyncType: 1"))
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-        case 5:
+        case _:
             project.write(
                 f"manifests/new-{chance.randrange(1000)}.yaml", task_manifest(f"n{chance.randrange(9)}")
             )
+
+
+def _random_event(project: Project, chance: random.Random, path: Path) -> None:
+    """Something that happens to a project otherwise than by writing a manifest."""
+    match chance.randrange(4):
+        case 0:
+            status = path.stat()
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + chance.choice((-1, 1)) * 10**9))
+        case 1:
+            # Two files change places: each path has bytes that were known under another one.
+            other = chance.choice(sorted((project.root / "manifests").glob("*.yaml")))
+            one, two = path.read_bytes(), other.read_bytes()
+            path.write_bytes(two)
+            other.write_bytes(one)
+        case 2:
+            _change_the_state(project, chance)
         case _:
             settings = project.root / "provisioner.yaml"
             settings.write_text(
                 f"{settings.read_text().split('defaults:')[0]}defaults: {{Incharge: p{chance.randrange(3)}}}\n"
             )
+
+
+def _change_the_state(project: Project, chance: random.Random) -> None:
+    """Forget a task, move it, or put an earlier state back."""
+    state = project.root / "provisioner.state.json"
+    kept = project.root / "kept.state"
+    match chance.randrange(3), project.run("state", "list").out.split():
+        case 0, [*tasks] if tasks:
+            project.run("state", "rm", chance.choice(tasks))
+        case 1, [*tasks] if tasks:
+            project.run("state", "mv", chance.choice(tasks), f"m{chance.randrange(1000)}")
+        case _ if kept.exists():
+            (project.root / "provisioner.state.journal").unlink(missing_ok=True)
+            state.write_bytes(kept.read_bytes())
+        case _:
+            kept.write_bytes(state.read_bytes())
 
 
 def test_what_was_kept_is_read_again_under_the_same_key(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from provisioner.core.plan import Plan
 from provisioner.core.plan_document import HIDDEN, decides_the_same, decode, encode, shown_body, to_document
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.state import WriteKind
+from provisioner.core.text import printable_lines
 from provisioner.errors import StalePlanError, UsageError
 
 SECRET = "hunter2-correct-horse"
@@ -152,6 +153,35 @@ def test_what_is_no_plan_is_refused(data: bytes, expected: str) -> None:
     with pytest.raises(UsageError, match=expected) as raised:
         decode(data, "some/file")
     assert "some/file" in str(raised.value)
+
+
+def test_many_changes_have_a_line_each() -> None:
+    """The document says the same, with the same checksum, and a terminal obeys none of it."""
+    bodies = [
+        {"TaskName": f"t{n}", "Config": {"text": text, "password": SECRET}} for n, text in enumerate(TEXTS)
+    ]
+    specs = [a_spec(f"t{n:03d}", bodies[n % len(bodies)]) for n in range(101)]
+    plan = a_plan(*specs)
+    text = encode(plan).decode()
+    assert json.loads(text) == to_document(plan)
+    assert encode(decode(text.encode(), "tfplan")) == text.encode()
+    lines = [json.loads(line.rstrip(",")) for line in text.splitlines() if line.startswith("    {")]
+    assert lines == to_document(plan)["resource_changes"]
+    assert printable_lines(text) == text
+    assert SECRET not in text
+    assert "中文" in text
+
+
+TEXTS = (
+    "plain",
+    "中文",
+    "\x7f",
+    "\u202e",
+    '"resource_changes":[]',
+    "\\u0041",
+    "line\nbreak",
+    "\x1b[2J",
+)
 
 
 def test_an_edited_plan_is_refused() -> None:
