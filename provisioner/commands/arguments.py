@@ -95,6 +95,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("destroy", "delete every task of this project, after asking", (
         _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _INPUT, _LOCK, _REFRESH,
     )),
+    Command("drift", "show what was changed in WeData behind our back", (
+        _JSON,
+        _flag("--detailed-exitcode", help="exit with 2 if something was changed"),
+        _TARGETS, _VERBOSE,
+    )),
     Command("show", "show the state, or a saved plan", (
         _PLAN_FILE,
         _JSON, _VERBOSE,
@@ -125,7 +130,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("force-unlock", "say who holds the lock; clear what a dead run left", ()),
     Command("schema", "print a JSON Schema", (
         _operand("what", nargs="?", default="manifest", metavar="WHAT",
-                 choices=("manifest", "settings", "plan"), help="manifest (default), settings or plan"),
+                 choices=("manifest", "settings", "plan", "drift"), help="which one (default: manifest)"),
     ), opens_project=False),
     Command("emulator", "serve the emulated API on 127.0.0.1 until Ctrl-C", (
         _flag("--port", metavar="PORT", default="0", help="port (default: a free one)"),

@@ -125,6 +125,18 @@ def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, 
     return apply(terminal, options_of(values), chosen)
 
 
+def _drift(terminal: Terminal, values: Namespace) -> int:
+    from provisioner.commands.drift import DriftOptions, drift
+
+    chosen = DriftOptions(
+        targets=tuple(values.target),
+        as_json=values.json,
+        detailed_exitcode=values.detailed_exitcode,
+        verbose=values.verbose,
+    )
+    return drift(terminal, options_of(values), chosen)
+
+
 def _show(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.show import show
 
@@ -223,6 +235,7 @@ _FUNCTIONS: Mapping[str, Run] = {
     "plan": _plan,
     "apply": _apply,
     "destroy": _destroy,
+    "drift": _drift,
     "show": _show,
     "state list": _state_list,
     "state show": _state_show,

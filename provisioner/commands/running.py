@@ -1,7 +1,7 @@
 """A run, wired: the engine with this machine's clock, threads, terminal and state file."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from provisioner.commands.outcome import settled_lines
@@ -11,11 +11,13 @@ from provisioner.commands.terminal import Terminal
 from provisioner.commands.workers import Interrupt, SystemClock, ThreadWorkers
 from provisioner.core.address import Address
 from provisioner.core.calls import TaskApi
+from provisioner.core.drift import is_comparable
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import ID_DIGITS
 from provisioner.core.plan import Plan
 from provisioner.core.settings import Settings
 from provisioner.core.state import State
+from provisioner.engine.look import Looked, look_at
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Window
@@ -39,6 +41,21 @@ class Machine:
     def first_state(self, empty: State) -> State:
         """The state that a project begins with."""
         return replace(empty, lineage=secrets.token_hex(16), remote=self._project.remote)
+
+    def look(self, api: TaskApi, state: State, targets: Sequence[Address] = ()) -> Looked:
+        """The tasks in the state as they are now, or the targets among them; see ``engine.look``.
+
+        Raises:
+            ApiError: the service cannot be asked.
+        """
+        records = [
+            record
+            for address, record in sorted(state.tasks.items())
+            if is_comparable(state, address) and (not targets or address in targets)
+        ]
+        settings = self._project.settings
+        lag_seconds = 0 if settings.is_embedded else settings.list_lag_seconds
+        return look_at(records, api, ThreadWorkers(settings.parallelism), lag_seconds=lag_seconds)
 
     def run(
         self,

@@ -68,14 +68,16 @@ def to_document(plan: Plan) -> dict[str, Any]:
 
 
 def encode(plan: Plan) -> bytes:
-    """The document as UTF-8 JSON with a final newline: the same plan gives the same bytes.
+    """The document as UTF-8 JSON with a final newline: the same plan gives the same bytes."""
+    return f"{document_text(to_document(plan))}\n".encode()
 
-    The text may go to a terminal: what a terminal would obey is written as a JSON escape.
-    """
-    text = json.dumps(to_document(plan), indent=2, ensure_ascii=False)
+
+def document_text(document: Mapping[str, Any]) -> str:
+    """A document as JSON; what a terminal would obey is written as a JSON escape."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
     if printable_lines(text) != text:
         text = "\n".join(line if printable(line) == line else _escaped(line) for line in text.split("\n"))
-    return f"{text}\n".encode()
+    return text
 
 
 def _escaped(line: str) -> str:
@@ -171,7 +173,8 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _field(field: FieldChange) -> dict[str, Any]:
+def field_document(field: FieldChange) -> dict[str, Any]:
+    """One field that differs, without secrets."""
     before, after = field.before, field.after
     if field.sensitive:
         before, after = (None if value is None else HIDDEN for value in (before, after))
@@ -182,8 +185,12 @@ def _field(field: FieldChange) -> dict[str, Any]:
         "before": _masked(before),
         "after": _masked(after),
         "sensitive": field.sensitive,
-        "effect": f"{_REPLACES}{field.replaces}" if field.replaces else _IN_PLACE,
     }
+
+
+def _field(field: FieldChange) -> dict[str, Any]:
+    effect = f"{_REPLACES}{field.replaces}" if field.replaces else _IN_PLACE
+    return {**field_document(field), "effect": effect}
 
 
 def _plan(document: Mapping[str, Any]) -> Plan:

@@ -1,0 +1,147 @@
+"""Somebody changes tasks in the console: it is found, told apart from what git changed, and only told."""
+
+import json
+from collections.abc import Iterator
+
+import jsonschema
+import pytest
+
+from projects import REPOSITORY, Project, task_manifest
+from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from provisioner.emulator.switches import SWITCHES
+
+
+@pytest.fixture
+def emulator() -> Iterator[EmulatorServer]:
+    """An emulator outside the program's own process."""
+    with EmulatorServer(switches={"calls_per_second": 0}) as server:
+        yield server
+
+
+@pytest.fixture
+def remote(project: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with its first task, a second and an offline one applied to that emulator."""
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
+    monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
+    monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
+    monkeypatch.setenv("PROVISIONER_LIST_LAG_SECONDS", "0")
+    project.write("manifests/second.yaml", task_manifest("second"))
+    project.write("manifests/nightly.yaml", task_manifest("nightly", task_type=202))
+    assert project.run("apply", "-auto-approve").code == 0
+    return project
+
+
+def _id_of(emulator: EmulatorServer, name: str) -> str:
+    return str(next(task["TaskId"] for task in emulator.service.tasks() if task["TaskName"] == name))
+
+
+def _edit(emulator: EmulatorServer, name: str, **fields: object) -> None:
+    emulator.service.edit(_id_of(emulator, name), fields)
+
+
+def _setting(value: str) -> list[dict[str, str]]:
+    return [{"Name": "concurrency", "Value": value}]
+
+
+def test_what_nobody_changed_is_no_drift(remote: Project) -> None:
+    """Exit 0, whatever is asked for; nothing is written."""
+    before = {name: data for name, data in remote.files().items() if not name.startswith(".provisioner")}
+    ran = remote.run("drift", "--detailed-exitcode")
+    assert (ran.code, ran.out) == (0, "No drift. 3 tasks as last applied.\n")
+    after = {name: data for name, data in remote.files().items() if not name.startswith(".provisioner")}
+    assert after == before
+
+
+def test_a_change_in_the_console_is_shown_apart_from_one_in_git(
+    remote: Project, emulator: EmulatorServer
+) -> None:
+    """From what was applied to what is there; what git changed stands below."""
+    _edit(emulator, "second", Config=_setting("3"))
+    remote.write("manifests/second.yaml", task_manifest("second").replace("concurrency: 1", "concurrency: 2"))
+    ran = remote.run("drift", "--detailed-exitcode")
+    assert ran.code == 2
+    assert "# second was changed in WeData\n  #   manifests/second.yaml:1\n" in ran.out
+    assert '~ concurrency = "1" -> "3"' in ran.out
+    assert (
+        "# You changed in git what somebody changed in the console:\n"
+        '  #   Config.concurrency = "1" -> "2"\n' in ran.out
+    )
+    assert "Drift: 1 changed, 0 gone. 2 tasks as last applied.\n" in ran.out
+    assert remote.run("drift").code == 0
+
+
+def test_a_task_that_is_gone_is_gone(remote: Project, emulator: EmulatorServer) -> None:
+    """Of either type; the state keeps its record, because looking changes nothing."""
+    for name, action in (("second", "DeleteIntegrationTask"), ("nightly", "DeleteOfflineTask")):
+        parameters = {"ProjectId": "17865298918277529", "TaskId": _id_of(emulator, name)}
+        emulator.service.perform(action, parameters)
+    ran = remote.run("drift")
+    assert "# second is gone from WeData" in ran.out
+    assert "# nightly is gone from WeData" in ran.out
+    assert "Drift: 0 changed, 2 gone. 1 task as last applied." in ran.out
+    assert remote.run("state", "list").out == "nightly\norders-to-lake\nsecond\n"
+
+
+def test_drift_is_said_for_programs(remote: Project, emulator: EmulatorServer) -> None:
+    """By a published schema; a target is the only one that is looked at."""
+    _edit(emulator, "second", Description="theirs")
+    _edit(emulator, "nightly", Description="theirs")
+    ran = remote.run("drift", "--json", "--target=second")
+    document = json.loads(ran.out)
+    jsonschema.validate(document, json.loads((REPOSITORY / "schemas" / "drift.schema.json").read_text()))
+    (drift,) = document["drift"]
+    (field,) = drift["field_changes"]
+    assert (drift["address"], field["label"], field["before"], field["after"]) == (
+        "second",
+        "Description",
+        "x",
+        "theirs",
+    )
+    assert document["summary"] == {"changed": 1, "gone": 0, "as_applied": 0}
+
+
+def test_what_cannot_be_read_is_no_drift_and_no_success(remote: Project, emulator: EmulatorServer) -> None:
+    """A task that is listed and not shown: exit 5, and which one."""
+    emulator.service.perform(
+        "DeleteIntegrationTask", {"ProjectId": "17865298918277529", "TaskId": _id_of(emulator, "second")}
+    )
+    ran = remote.run("drift", "--list-lag-seconds=3600")
+    assert ran.code == 5
+    assert "second: the service does not show it, and it may not be listed yet" in ran.out
+
+
+VALUES = [
+    (switch.name, value)
+    for switch in SWITCHES
+    for value in switch.values
+    if switch.name not in ("site", "create_offline", "create_keeps")
+]
+
+
+@pytest.mark.parametrize(("name", "value"), VALUES, ids=str)
+def test_whatever_the_service_does_drift_is_what_was_edited(
+    examples: Project, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Under every switch: nothing after an apply; after an edit that edit and nothing else."""
+    with EmulatorServer(switches={"calls_per_second": 0, name: value}) as emulator:
+        monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
+        monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
+        monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
+        monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
+        monkeypatch.setenv("PROVISIONER_LIST_LAG_SECONDS", "0")
+        for number in range(12):  # more than are read one by one
+            examples.write(f"manifests/more-{number}.yaml", task_manifest(f"more-{number}"))
+        assert examples.run("apply", "-auto-approve").code == 0
+        clean = examples.run("drift", "--detailed-exitcode")
+        assert clean.code == 0, clean.out
+        _edit(emulator, "more-3", Config=_setting("9"))
+        gone = _id_of(emulator, "more-4")
+        emulator.service.perform("DeleteIntegrationTask", {"ProjectId": "17865298918277529", "TaskId": gone})
+        document = json.loads(examples.run("drift", "--json").out)
+        told = {
+            drift["address"]: [field["label"] for field in drift["field_changes"]]
+            for drift in document["drift"]
+        }
+        assert told == {"more-3": ["Config.concurrency"], "more-4": []}
+        assert document["unread"] == []
