@@ -62,7 +62,7 @@ _JSON = _flag("--json", help="print JSON and nothing else on standard output")
 _VERBOSE = _flag("--verbose", help="expand what is summarised")
 _INPUT = _flag("--input", default=True, help="=false: never ask, as nobody is there to answer")
 _LOCK = _flag("--lock", default=True, help="for scripts made for Terraform; the lock cannot be switched off")
-_REFRESH = _flag("--refresh", help="for scripts made for Terraform: only =false, which is how it is")
+_REFRESH = _flag("--refresh", help="look at every task in WeData first, and plan from what is there")
 _TARGETS = _flag(
     "--target", action="append", default=[], metavar="ADDRESS", help="only this task (repeatable)"
 )

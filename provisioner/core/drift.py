@@ -16,7 +16,7 @@ from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.observed import kept
 from provisioner.core.state import State, TaskRecord
 
-Observed: TypeAlias = "Mapping[TaskId, JSONObject | None]"
+Observed: TypeAlias = Mapping[TaskId, JSONObject | None]
 """TaskInfo as it was read, unprocessed; None: the service does not know the task any more. A task that
 is not in it was not looked at, or could not be."""
 

@@ -51,6 +51,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "environment": origin.environment,
         "targets": list(origin.targets),
         "destroy": origin.destroy,
+        "refreshed": origin.refreshed,
         "summary": {
             "add": counts.add,
             "change": counts.change,
@@ -198,6 +199,7 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         **{name: _typed(document[name], str) for name in _TEXTS},
         serial=_typed(document["serial"], int),
         destroy=_typed(document["destroy"], bool),
+        refreshed=_typed(document["refreshed"], bool),
         targets=tuple(Address(_typed(address, str)) for address in document["targets"]),
     )
     return Plan(

@@ -153,7 +153,7 @@ class Settler:
         state = self._backend.state
         wanted = list(specs)
         known = {record.task_id for record in state.tasks.values()}
-        without_task = {*addresses, *state.open} - set(state.tasks)
+        without_task = {*addresses, *state.open} - set(state.tasks) | {spec.address for spec in wanted}
         ours: dict[str, dict[str, list[RemoteTask]]] = {}
         for spec in wanted:
             if spec.project_id not in ours:

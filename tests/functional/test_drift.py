@@ -111,6 +111,106 @@ def test_what_cannot_be_read_is_no_drift_and_no_success(remote: Project, emulato
     assert "second: the service does not show it, and it may not be listed yet" in ran.out
 
 
+# ── plan --refresh, and apply ───────────────────────────────────────────────
+
+
+def _delete(emulator: EmulatorServer, name: str) -> None:
+    parameters = {"ProjectId": "17865298918277529", "TaskId": _id_of(emulator, name)}
+    emulator.service.perform("DeleteIntegrationTask", parameters)
+
+
+def _refused_change(remote: Project, emulator: EmulatorServer) -> str:
+    _edit(emulator, "second", Description="theirs")
+    remote.write("manifests/second.yaml", task_manifest("second").replace("concurrency: 1", "concurrency: 2"))
+    ran = remote.run("apply", "-auto-approve")
+    assert ran.code == 4
+    return ran.err
+
+
+def test_apply_does_not_write_over_what_somebody_changed(remote: Project, emulator: EmulatorServer) -> None:
+    """Exit 4, the field, and what to type; typed, it shows both changes and makes them."""
+    err = _refused_change(remote, emulator)
+    assert "Tasks changed in WeData since the plan was made.\n" in err
+    assert '  second (manifests/second.yaml:1): Description is "theirs", not "x"\n' in err
+    assert "provisioner plan --refresh\n" in err
+    planned = remote.run("plan", "--refresh", "--out=saved.plan")
+    assert "# (somebody changed it in WeData since it was last applied)" in planned.out
+    assert '~ Description = "theirs" -> "x"' in planned.out
+    assert '~ concurrency = "1" -> "2"' in planned.out
+    assert "Refreshed: every change begins with what is in WeData now." in planned.out
+    assert json.loads((remote.root / "saved.plan").read_text())["refreshed"] is True
+    applied = remote.run("apply", "saved.plan")
+    assert applied.code == 0, applied.err
+    assert remote.run("plan").out.startswith("No changes. Your tasks match")
+    refreshed = remote.run("plan", "--refresh", "--detailed-exitcode")
+    assert (refreshed.code, refreshed.out[:26]) == (0, "No changes. Your tasks in ")
+
+
+def test_a_saved_refreshed_plan_goes_stale(remote: Project, emulator: EmulatorServer) -> None:
+    """Somebody changed the task once more since it was made."""
+    _edit(emulator, "second", Description="theirs")
+    assert remote.run("plan", "--refresh", "--out=saved.plan").code == 0
+    _edit(emulator, "second", Description="theirs again")
+    ran = remote.run("apply", "saved.plan")
+    assert ran.code == 4
+    assert "Saved plan is stale.\n  The manifests or the tasks in WeData changed" in ran.err
+
+
+def test_gone_tasks_are_created_anew_or_forgotten(remote: Project, emulator: EmulatorServer) -> None:
+    """What the plan says is what happens; one task for each address afterwards."""
+    _delete(emulator, "second")
+    _delete(emulator, "orders-to-lake")
+    (remote.root / "manifests" / "orders-to-lake.yaml").unlink()
+    planned = remote.run("plan", "--refresh")
+    assert "# second is gone from WeData; will be created anew" in planned.out
+    assert "# orders-to-lake is gone from WeData; will be forgotten" in planned.out
+    applied = remote.run("apply", "--refresh", "-auto-approve")
+    assert applied.code == 0, applied.err
+    assert sorted(str(task["TaskName"]) for task in emulator.service.tasks()) == ["nightly", "second"]
+    assert remote.run("plan", "--refresh").out.startswith("No changes.")
+
+
+def test_an_update_of_a_gone_task_says_what_to_do(remote: Project, emulator: EmulatorServer) -> None:
+    """Exit 4; with --refresh it is created anew."""
+    _delete(emulator, "second")
+    remote.write("manifests/second.yaml", task_manifest("second", description="new"))
+    ran = remote.run("apply", "-auto-approve")
+    assert ran.code == 4
+    assert "second (manifests/second.yaml:1): it is gone from WeData" in ran.err
+    assert remote.run("apply", "--refresh", "-auto-approve").code == 0
+
+
+def test_a_refreshed_apply_without_a_change_records_what_is_there(
+    remote: Project, emulator: EmulatorServer
+) -> None:
+    """Git follows the console by hand: nothing is sent, and no plan shows it any more."""
+    _edit(emulator, "second", Description="theirs")
+    remote.write("manifests/second.yaml", task_manifest("second", description="theirs"))
+    assert "1 to change" in remote.run("plan").out
+    ran = remote.run("apply", "--refresh", "-auto-approve")
+    assert (ran.code, ran.out[:11]) == (0, "No changes.")
+    assert remote.run("plan").out.startswith("No changes.")
+    assert remote.run("drift").out.startswith("No drift.")
+
+
+def test_a_plan_is_refreshed_whole_or_not_at_all(remote: Project, emulator: EmulatorServer) -> None:
+    """A task that nothing can be said of: exit 5."""
+    _delete(emulator, "second")
+    ran = remote.run("plan", "--refresh", "--list-lag-seconds=3600")
+    assert ran.code == 5
+    assert "Some tasks could not be looked at.\n  second: the service does not show it" in ran.err
+
+
+def test_destroy_is_held_to_what_was_seen(remote: Project, emulator: EmulatorServer) -> None:
+    """And names its own way on."""
+    _edit(emulator, "second", Description="theirs")
+    ran = remote.run("destroy", "-auto-approve")
+    assert ran.code == 4
+    assert "provisioner plan --destroy --refresh\n" in ran.err
+    assert remote.run("destroy", "--refresh", "-auto-approve").code == 0
+    assert emulator.service.tasks() == []
+
+
 VALUES = [
     (switch.name, value)
     for switch in SWITCHES
