@@ -97,8 +97,9 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("drift", "show what was changed in WeData behind our back", (
         _JSON,
-        _flag("--detailed-exitcode", help="exit with 2 if something was changed"),
-        _TARGETS, _VERBOSE,
+        _flag("--detailed-exitcode", help="exit with 2 if something was changed, and is not accepted"),
+        _flag("--accept", help="take what was changed into the manifests, in place, and into the state"),
+        _TARGETS, _VERBOSE, _LOCK_TIMEOUT,
     )),
     Command("show", "show the state, or a saved plan", (
         _PLAN_FILE,

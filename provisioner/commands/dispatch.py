@@ -125,6 +125,8 @@ def _drift(terminal: Terminal, values: Namespace) -> int:
         as_json=values.json,
         detailed_exitcode=values.detailed_exitcode,
         verbose=values.verbose,
+        accept=values.accept,
+        lock_timeout_seconds=_lock_timeout(values),
     )
     return drift(terminal, options_of(values), chosen)
 

@@ -1,5 +1,7 @@
 """The JSON Schema of the drift document. Its rule is that of ``plan_schema``."""
 
+from typing import cast
+
 from provisioner.core.schema import DIALECT, Schema
 
 _TEXT: Schema = {"type": "string"}
@@ -9,23 +11,35 @@ _COUNT: Schema = {"type": "integer", "minimum": 0}
 def drift_schema() -> Schema:
     """The schema of what ``drift --json`` prints."""
     version: Schema = {**_TEXT, "pattern": r"^1\.[0-9]+$", "description": "A reader of 1.0 can read any 1.x."}
+    place: Schema = {"anyOf": [_object(file=_TEXT, line=_COUNT), {"type": "null"}]}
+    taken = _object(address=_TEXT, label=_TEXT, source=place)
+    shown = _object(
+        format_version=version,
+        summary=_object(changed=_COUNT, gone=_COUNT, as_applied=_COUNT),
+        drift={**_list({"$ref": "#/$defs/drift"}), "description": "In order of addresses."},
+        not_compared={
+            **_list(_TEXT),
+            "description": "Addresses whose content is not known, or that have an open write.",
+        },
+        unread={
+            **_list(_object(address=_TEXT, why=_TEXT)),
+            "description": "Tasks that nothing can be said of.",
+        },
+    )
+    accepted: Schema = {
+        "accepted": {**_list(taken), "description": "With --accept: what was written into manifests."},
+        "left": {
+            **_list({"allOf": [taken, _object(why=_TEXT)]}),
+            "description": "With --accept: what was not, and why.",
+        },
+    }
     return {
         "$schema": DIALECT,
         "title": "provisioner drift",
         "description": "What differs between the state and WeData: what was changed behind our back.",
-        **_object(
-            format_version=version,
-            summary=_object(changed=_COUNT, gone=_COUNT, as_applied=_COUNT),
-            drift={**_list({"$ref": "#/$defs/drift"}), "description": "In order of addresses."},
-            not_compared={
-                **_list(_TEXT),
-                "description": "Addresses whose content is not known, or that have an open write.",
-            },
-            unread={
-                **_list(_object(address=_TEXT, why=_TEXT)),
-                "description": "Tasks that nothing can be said of.",
-            },
-        ),
+        "type": "object",
+        "required": shown["required"],
+        "properties": {**cast("Schema", shown["properties"]), **accepted},
         "$defs": {"drift": _drift(), "field": _field()},
     }
 

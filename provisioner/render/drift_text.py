@@ -16,7 +16,12 @@ from provisioner.render.words import Paint, Pen, address_lines, counted, quoted,
 
 
 def render_drift(
-    drifts: Drifts, unread: Mapping[Address, str], *, colour: bool, verbose: bool = False
+    drifts: Drifts,
+    unread: Mapping[Address, str],
+    *,
+    colour: bool,
+    verbose: bool = False,
+    advises: bool = True,
 ) -> str:
     """All of it, ending with a newline.
 
@@ -25,10 +30,11 @@ def render_drift(
         unread: why nothing can be said of a task.
         colour: whether the text goes to a terminal that takes colours.
         verbose: whether nothing is to be cut.
+        advises: whether to say what can be done about it.
     """
     pen = Pen(Paint(colour), verbose)
     blocks = ["\n".join(_task(pen, drift)) for drift in drifts.found]
-    blocks += [*_left_out(pen, drifts.not_compared, unread), _ending(pen, drifts)]
+    blocks += [*_left_out(pen, drifts.not_compared, unread), _ending(pen, drifts, advises=advises)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -81,14 +87,16 @@ def _left_out(pen: Pen, not_compared: Sequence[Address], unread: Mapping[Address
         yield "\n".join(["Nothing can be said of these; run the command again:", *rows])
 
 
-def _ending(pen: Pen, drifts: Drifts) -> str:
+def _ending(pen: Pen, drifts: Drifts, *, advises: bool) -> str:
     gone = sum(drift.is_gone for drift in drifts.found)
     changed = len(drifts.found) - gone
     same = f"{counted(drifts.as_applied, 'task')} as last applied."
     if not drifts.found:
         return f"{pen.paint.good('No drift.')} {same}"
+    said = f"{pen.paint.bold('Drift:')} {changed} changed, {gone} gone. {same}"
+    if not advises:
+        return said
     return (
-        f"{pen.paint.bold('Drift:')} {changed} changed, {gone} gone. {same}\n"
-        "To see what would put it back:\n  provisioner plan --refresh\n"
+        f"{said}\nTo see what would put it back:\n  provisioner plan --refresh\n"
         "To take what was changed into the manifests:\n  provisioner drift --accept"
     )

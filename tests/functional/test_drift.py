@@ -211,6 +211,147 @@ def test_destroy_is_held_to_what_was_seen(remote: Project, emulator: EmulatorSer
     assert emulator.service.tasks() == []
 
 
+# ── drift --accept ──────────────────────────────────────────────────────────
+
+COMMENTED = """\
+# Orders.
+kind: IntegrationTask
+name: second  # for life
+TaskInfo:
+  # in words
+  Description: >-
+    x
+  SyncType: 2
+  TaskType: 201
+  Config:
+    concurrency: 1  # slow is fine
+    added: 1
+  Nodes:
+    - Name: in
+      NodeType: INPUT
+      Config:
+        - {Name: Table, Value: orders}  # as the API writes it
+        - {Name: password, Value: hunter2}
+    - {Name: out, NodeType: OUTPUT}
+"""
+
+
+@pytest.fixture
+def commented(remote: Project, emulator: EmulatorServer) -> Project:
+    """The second task with comments and nodes, applied."""
+    remote.write("manifests/second.yaml", COMMENTED)
+    assert remote.run("apply", "-auto-approve").code == 0
+    return remote
+
+
+def _nodes(emulator: EmulatorServer, **settings: str) -> list[dict[str, object]]:
+    task = next(task for task in emulator.service.tasks() if task["TaskName"] == "second")
+    nodes: list[dict[str, object]] = task["Nodes"]
+    config = [{"Name": name, "Value": value} for name, value in settings.items()]
+    return [{**nodes[0], "Config": config}, *nodes[1:]]
+
+
+def test_what_was_changed_is_taken_into_the_manifest(commented: Project, emulator: EmulatorServer) -> None:
+    """In place; comments, order and style stay. The next plan is empty, with and without a look."""
+    nodes = _nodes(emulator, Table="orders_v2", password="hunter2")
+    _edit(emulator, "second", Config=_setting("4"), Nodes=nodes, Description="y: z", SyncType=1)
+    ran = commented.run("drift", "--accept", "--detailed-exitcode")
+    assert ran.code == 0, ran.out
+    assert "manifests/second.yaml:11:18: Config.concurrency is as in WeData now.\n" in ran.out
+    assert ran.out.endswith("5 fields accepted, 0 left.\n")
+    expected = (
+        COMMENTED.replace("concurrency: 1", "concurrency: 4")
+        .replace("added: 1", "added: null")
+        .replace(">-\n    x", "|-\n    y: z")
+        .replace("Value: orders}", "Value: orders_v2}")
+        .replace("SyncType: 2", "SyncType: 1")
+    )
+    assert (commented.root / "manifests" / "second.yaml").read_text() == expected
+    for flags in ([], ["--refresh"]):
+        assert commented.run("plan", *flags).out.startswith("No changes."), flags
+    assert commented.run("drift").out.startswith("No drift.")
+
+
+def test_what_cannot_be_taken_is_named_and_left(commented: Project, emulator: EmulatorServer) -> None:
+    """With its place and why; the next plan shows that and nothing else."""
+    nodes = _nodes(emulator, Table="orders", password="other")
+    _edit(emulator, "second", Nodes=nodes[:1], Description="theirs", Config=_setting("7"), TaskName="theirs")
+    commented.write("manifests/second.yaml", COMMENTED.replace("concurrency: 1", "concurrency: 2"))
+    (commented.root / "manifests" / "nightly.yaml").unlink()
+    _edit(emulator, "nightly", Description="theirs")
+    _delete(emulator, "orders-to-lake")
+    ran = commented.run("drift", "--accept", "--detailed-exitcode")
+    assert ran.code == 2
+    for line in (
+        "nightly: TaskInfo is left: no manifest has this address.",
+        "manifests/orders-to-lake.yaml:3:1: TaskInfo is left: it is gone from WeData: remove its manifest, or",
+        "manifests/second.yaml:2:1: Config.concurrency is left: git changed it too: write what it is to be.",
+        'manifests/second.yaml:2:1: Nodes["in"].Config.password is left: it is named as a secret,',
+        'manifests/second.yaml:2:1: Nodes["out"] is left: a whole item, or an order, differs',
+        "manifests/second.yaml:2:1: TaskName is left: its value is not written here",
+        "2 fields accepted, 6 left. What is left is shown by:\n  provisioner plan\n",
+    ):
+        assert line in ran.out, ran.out
+    assert "hunter2" not in ran.out
+    planned = commented.run("plan", "--target=second").out
+    assert '~ concurrency = "7" -> "2"' in planned
+    assert '"theirs" -> "second"' in planned
+    assert "Description" not in planned
+
+
+def test_accepting_nothing_writes_nothing(remote: Project) -> None:
+    """No new version of the state, and no words about what there is to do."""
+    path = remote.root / "provisioner.state.json"
+    before = path.read_bytes()
+    ran = remote.run("drift", "--accept")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "0 fields accepted, 0 left.")
+    assert path.read_bytes() == before
+
+
+def test_only_a_target_is_accepted(remote: Project, emulator: EmulatorServer) -> None:
+    """The others stay as they are; for programs what was done is in the document."""
+    _edit(emulator, "second", Description="theirs")
+    _edit(emulator, "nightly", Description="theirs")
+    ran = remote.run("drift", "--accept", "--json", "--target=second")
+    document = json.loads(ran.out)
+    jsonschema.validate(document, json.loads((REPOSITORY / "schemas" / "drift.schema.json").read_text()))
+    place = {"file": "manifests/second.yaml", "line": 4}
+    assert document["accepted"] == [{"address": "second", "label": "Description", "source": place}]
+    assert document["left"] == []
+    assert "Description: x" in (remote.root / "manifests" / "nightly.yaml").read_text()
+    assert json.loads(remote.run("drift", "--json").out)["summary"]["changed"] == 1
+
+
+def test_a_value_that_others_repeat_is_left(remote: Project, emulator: EmulatorServer) -> None:
+    """An edit must not reach further than it says."""
+    text = task_manifest("second").replace("Description: x", "Description: &x x\n  Incharge: *x")
+    remote.write("manifests/second.yaml", text)
+    assert remote.run("apply", "-auto-approve").code == 0
+    _edit(emulator, "second", Description="theirs")
+    ran = remote.run("drift", "--accept")
+    assert (
+        "manifests/second.yaml:4:16: Description is left: it cannot be changed in place without doubt."
+        in ran.out
+    )
+    assert (remote.root / "manifests" / "second.yaml").read_text() == text
+
+
+def test_a_manifest_that_cannot_be_written_is_an_error(
+    remote: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is recorded then."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("provisioner.store.edits.write_atomic", refuse)
+    _edit(emulator, "second", Description="theirs")
+    ran = remote.run("drift", "--accept")
+    assert ran.code == 1
+    assert "A manifest could not be written.\n  manifests/second.yaml: No space left on device" in ran.err
+    assert remote.run("drift", "--detailed-exitcode").code == 2
+
+
 VALUES = [
     (switch.name, value)
     for switch in SWITCHES
