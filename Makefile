@@ -49,7 +49,7 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/run.py
 
 golden: $(VENV)/.test
-	for what in manifest settings plan; do $(BIN)/provisioner schema $$what > schemas/$$what.schema.json || exit 1; done
+	for what in manifest settings plan drift; do $(BIN)/provisioner schema $$what > schemas/$$what.schema.json || exit 1; done
 	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/unit tests/functional
 
 # uv only resolves; nothing it brings is used at run time.

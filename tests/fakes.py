@@ -30,6 +30,7 @@ from provisioner.core.calls import (
     Unknown,
     Write,
 )
+from provisioner.core.drift import Observed
 from provisioner.core.families import OFFLINE, REAL_TIME
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, Rejected
 from provisioner.core.manifest import TaskSpec
@@ -546,13 +547,14 @@ class World:
             should_stop=lambda: self.should_stop(),  # noqa: PLW0108  # a test may set it later
         )
 
-    def run(self, *specs: TaskSpec, wait: bool = False) -> Run:
-        """One run that is to come to these, and no others."""
+    def run(self, *specs: TaskSpec, wait: bool = False, observed: Observed | None = None) -> Run:
+        """One run that is to come to these, and no others; refreshed by what was observed."""
         wish = Wish(
             desired=desired_of(specs),
-            plan_of=lambda state: make_plan(desired_of(specs), state, ORIGIN),
+            plan_of=lambda state: make_plan(desired_of(specs), state, ORIGIN, observed),
             first=first_state,
             wait=wait,
+            observed=observed or {},
         )
         return Run(wish, self.context(), self.outside(), window=WINDOW, earlier=WINDOW, tell=self.told.append)
 

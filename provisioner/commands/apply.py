@@ -13,12 +13,13 @@ from provisioner.commands.lock import locked
 from provisioner.commands.next_command import next_command
 from provisioner.commands.outcome import conclude
 from provisioner.commands.plan import desired_tasks, limits_of, load_state, plan_of, read_saved
-from provisioner.commands.project import Options, Project, open_project
+from provisioner.commands.project import Options, Project, ensure_targets, open_project
 from provisioner.commands.remote import open_remote
 from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
 from provisioner.core.calls import TaskApi
+from provisioner.core.drift import Observed
 from provisioner.core.guard import ensure_allowed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Plan
@@ -39,6 +40,9 @@ class ApplyOptions:
     targets: tuple[str, ...] = ()
     as_json: bool = False
     destroy: bool = False
+    refresh: bool = False
+    """Look at every task first, and plan from what is there."""
+
     verbose: bool = False
     wait: bool = False
     """Wait for what time will settle, instead of leaving it to the next run."""
@@ -63,7 +67,8 @@ def apply(terminal: Terminal, options: Options, chosen: ApplyOptions) -> int:
     if chosen.plan_file:
         plan, _ = read_saved(os.path.abspath(chosen.plan_file))
         saved = to_document(plan)
-        chosen = replace(chosen, destroy=plan.origin.destroy, targets=plan.origin.targets)
+        origin = plan.origin
+        chosen = replace(chosen, destroy=origin.destroy, targets=origin.targets, refresh=origin.refreshed)
     project = open_project(options)
     command = _Command(terminal, project, options, chosen, saved)
     # Before the lock: bad manifests must not even leave a lock file behind.
@@ -96,6 +101,9 @@ class _Command:
         self._chosen = chosen
         self._saved = saved
         self._found = Settled()
+        self._observed: Observed | None = None
+        """What is there, where the plan is refreshed."""
+
         self._machine = Machine(terminal, project)
         self.backend = self._machine.backend
 
@@ -111,30 +119,45 @@ class _Command:
         state = load_state(self._project, self.backend)
         before = self._read_for
         if again or before is None or (state.serial, state.seq) != (before.serial, before.seq):
-            self._desired = desired_tasks(self._terminal, self._project, state, destroy=self._chosen.destroy)
+            self._desired = desired_tasks(
+                self._terminal,
+                self._project,
+                state,
+                destroy=self._chosen.destroy,
+                refresh=self._chosen.refresh,
+            )
             self._read_for = state
         return state
 
     def under_lock(self, *, read_again: bool) -> Outcome | None:
         """Plan, and carry that out if it is approved; None if it is not."""
         state = self.read(again=read_again)
-        plan = self._plan(state)
-        if self._saved is not None and not decides_the_same(self._saved, to_document(plan)):
-            raise self._stale("The manifests or the state changed since the plan was made.")
-        self._ensure_allowed(plan, state)
-        if not plan.changes and not plan.unsettled:
-            self._show(plan)
-            keep_protection(self.backend, self._desired, plan.origin.targets)
-            return Outcome(plan=plan)
         with ExitStack() as stack:
+            api = self._refreshed(stack, state) if self._chosen.refresh else None
+            plan = self._plan(state)
+            if self._saved is not None and not decides_the_same(self._saved, to_document(plan)):
+                changed = "tasks in WeData" if self._chosen.refresh else "state"
+                raise self._stale(f"The manifests or the {changed} changed since the plan was made.")
+            self._ensure_allowed(plan, state)
+            if api is None and not plan.changes and not plan.unsettled:
+                self._show(plan)
+                keep_protection(self.backend, self._desired, plan.origin.targets)
+                return Outcome(plan=plan)
             stack.enter_context(self._machine.interrupt.listening())
-            api = stack.enter_context(open_remote(self._settings, self._machine.clock))
+            api = api or stack.enter_context(open_remote(self._settings, self._machine.clock))
             return self._carry_out(api, plan)
 
     @property
     def to_continue(self) -> str:
         """What to type to go on where this one stopped: a saved plan is stale by then."""
         return next_command(self._options, self._chosen.verb, targets=self._chosen.targets)
+
+    def _refreshed(self, stack: ExitStack, state: State) -> TaskApi:
+        """The service, once it was looked at what is there."""
+        targets = ensure_targets(self._chosen.targets, self._desired, state)
+        api = stack.enter_context(open_remote(self._settings, self._machine.clock))
+        self._observed = self._machine.observe(api, state, targets)
+        return api
 
     def cancel(self) -> int:
         """Say that nothing was sent; returns the exit code."""
@@ -154,7 +177,13 @@ class _Command:
             raise StateError(f"{error}\nContinue with:\n  {self.to_continue}") from error
 
     def _run(self, api: TaskApi, shown: Plan) -> Outcome | None:
-        run = self._machine.run(api, desired=self._desired, plan_of=self._plan, wait=self._chosen.wait)
+        run = self._machine.run(
+            api,
+            desired=self._desired,
+            plan_of=self._plan,
+            wait=self._chosen.wait,
+            observed=self._observed,
+        )
         plan = run.prepare()
         self._found = run.settled
         self._ensure_allowed(plan, self.backend.state)
@@ -174,6 +203,7 @@ class _Command:
             state,
             targets=chosen.targets,
             destroy=chosen.destroy,
+            observed=self._observed,
         )
 
     def _ensure_allowed(self, plan: Plan, state: State) -> None:

@@ -60,7 +60,7 @@ _JSON = _flag("--json", help="print JSON and nothing else on standard output")
 _VERBOSE = _flag("--verbose", help="expand what is summarised")
 _INPUT = _flag("--input", default=True, help="=false: never ask, as nobody is there to answer")
 _LOCK = _flag("--lock", default=True, help="for scripts made for Terraform; the lock cannot be switched off")
-_REFRESH = _flag("--refresh", help="for scripts made for Terraform: only =false, which is how it is")
+_REFRESH = _flag("--refresh", help="look at every task in WeData first, and plan from what is there")
 _TARGETS = _flag(
     "--target", action="append", default=[], metavar="ADDRESS", help="only this task (repeatable)"
 )
@@ -93,6 +93,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("destroy", "delete every task of this project, after asking", (
         _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _INPUT, _LOCK, _REFRESH,
     )),
+    Command("drift", "show what was changed in WeData behind our back", (
+        _JSON,
+        _flag("--detailed-exitcode", help="exit with 2 if something was changed, and is not accepted"),
+        _flag("--accept", help="take what was changed into the manifests, in place, and into the state"),
+        _TARGETS, _VERBOSE, _LOCK_TIMEOUT,
+    )),
     Command("show", "show the state, or a saved plan", (
         _PLAN_FILE,
         _JSON, _VERBOSE,
@@ -123,7 +129,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("force-unlock", "say who holds the lock; clear what a dead run left", ()),
     Command("schema", "print a JSON Schema", (
         _operand("what", nargs="?", default="manifest", metavar="WHAT",
-                 choices=("manifest", "settings", "plan"), help="manifest (default), settings or plan"),
+                 choices=("manifest", "settings", "plan", "drift"), help="which one (default: manifest)"),
     ), opens_project=False),
     Command("emulator", "serve the emulated API on 127.0.0.1 until Ctrl-C", (
         _flag("--port", metavar="PORT", default="0", help="port (default: a free one)"),

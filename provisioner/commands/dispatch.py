@@ -48,14 +48,6 @@ def options_of(values: Namespace) -> "Options":
     return Options(chdir=values.chdir, environment=environment, flags=setting_flags(vars(values)))
 
 
-def _ensure_no_refresh(values: Namespace) -> None:
-    if values.refresh:
-        raise UsageError(
-            "There is no refresh: a plan compares the manifests with the state, not with WeData.\n"
-            "Leave --refresh out."
-        )
-
-
 def _lock_timeout(values: Namespace) -> float:
     return seconds_of(values.lock_timeout, "--lock-timeout")
 
@@ -75,7 +67,6 @@ def _validate(terminal: Terminal, values: Namespace) -> int:
 def _plan(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.plan import plan
 
-    _ensure_no_refresh(values)
     return plan(
         terminal,
         options_of(values),
@@ -84,15 +75,16 @@ def _plan(terminal: Terminal, values: Namespace) -> int:
         detailed_exitcode=values.detailed_exitcode,
         targets=values.target,
         destroy=values.destroy,
+        refresh=values.refresh,
         verbose=values.verbose,
     )
 
 
 def _apply(terminal: Terminal, values: Namespace) -> int:
-    if values.plan_file is not None and (values.destroy or values.target):
+    if values.plan_file is not None and (values.destroy or values.target or values.refresh):
         raise UsageError(
             "A saved plan is carried out as it is.\n"
-            "Give --destroy and --target when it is made:\n  provisioner plan --out FILE"
+            "Give --destroy, --target and --refresh when it is made:\n  provisioner plan --out FILE"
         )
     return _carry_out(terminal, values, plan_file=values.plan_file, destroy=values.destroy)
 
@@ -104,7 +96,6 @@ def _destroy(terminal: Terminal, values: Namespace) -> int:
 def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, destroy: bool) -> int:
     from provisioner.commands.apply import ApplyOptions, apply
 
-    _ensure_no_refresh(values)
     if not values.input and not values.auto_approve and plan_file is None:
         raise UsageError("--input=false forbids to ask.\nAdd --auto-approve, or give a saved plan.")
     if not values.lock:
@@ -118,11 +109,26 @@ def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, 
         targets=tuple(values.target),
         as_json=values.json,
         destroy=destroy,
+        refresh=values.refresh,
         verbose=values.verbose,
         wait=values.wait,
         lock_timeout_seconds=_lock_timeout(values),
     )
     return apply(terminal, options_of(values), chosen)
+
+
+def _drift(terminal: Terminal, values: Namespace) -> int:
+    from provisioner.commands.drift import DriftOptions, drift
+
+    chosen = DriftOptions(
+        targets=tuple(values.target),
+        as_json=values.json,
+        detailed_exitcode=values.detailed_exitcode,
+        verbose=values.verbose,
+        accept=values.accept,
+        lock_timeout_seconds=_lock_timeout(values),
+    )
+    return drift(terminal, options_of(values), chosen)
 
 
 def _show(terminal: Terminal, values: Namespace) -> int:
@@ -223,6 +229,7 @@ _FUNCTIONS: Mapping[str, Run] = {
     "plan": _plan,
     "apply": _apply,
     "destroy": _destroy,
+    "drift": _drift,
     "show": _show,
     "state list": _state_list,
     "state show": _state_show,

@@ -1,4 +1,7 @@
-"""``plan``: desired against state. No network, nothing written but the file that ``--out`` names."""
+"""``plan``: desired against state. Nothing is written but the file that ``--out`` names.
+
+Rule: no network, unless ``--refresh`` asks for what is there to be looked at.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,6 +19,7 @@ from provisioner.commands.project import (
 )
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
+from provisioner.core.drift import Observed
 from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Plan, make_plan
@@ -40,6 +44,7 @@ def plan(  # one parameter a flag
     detailed_exitcode: bool,
     targets: Sequence[str],
     destroy: bool,
+    refresh: bool,
     verbose: bool,
 ) -> int:
     """Work out the plan and show it.
@@ -48,17 +53,19 @@ def plan(  # one parameter a flag
         ManifestError: a manifest has errors; there is no plan of half the manifests.
         StateError: the state cannot be trusted.
         UsageError: the guard refuses what the plan would delete.
+        ApiError: with ``refresh``, what is there could not be looked at.
     """
     path = os.path.abspath(out) if out else ""
     project = open_project(options)
     backend = project.backend()
     with uncollected():
         state = load_state(project, backend)
-        desired = desired_tasks(terminal, project, state, destroy=destroy)
+        desired = desired_tasks(terminal, project, state, destroy=destroy, refresh=refresh)
         if told := last_run(backend.lock):
             terminal.say(told)
         wanted = {} if destroy else desired
-        planned = plan_of(project, wanted, state, targets=targets, destroy=destroy)
+        observed = _observed(terminal, project, wanted, state, targets) if refresh else None
+        planned = plan_of(project, wanted, state, targets=targets, destroy=destroy, observed=observed)
         ensure_allowed(planned, state, limits_of(project), desired)
         document = encode(planned) if as_json or out else b""
         if out:
@@ -100,15 +107,34 @@ def _place(remote: Remote) -> str:
     return printable(f"{remote.endpoint} {remote.region}".strip())
 
 
+def _observed(
+    terminal: Terminal,
+    project: Project,
+    desired: Mapping[Address, TaskSpec],
+    state: State,
+    targets: Sequence[str],
+) -> Observed:
+    """What is there of the tasks in the state, or of the targets."""
+    from provisioner.commands.remote import open_remote
+    from provisioner.commands.running import Machine
+
+    machine = Machine(terminal, project)
+    addresses = ensure_targets(targets, desired, state)
+    with open_remote(project.settings, machine.clock) as api:
+        return machine.observe(api, state, addresses)
+
+
 def desired_tasks(
-    terminal: Terminal, project: Project, state: State, *, destroy: bool
+    terminal: Terminal, project: Project, state: State, *, destroy: bool, refresh: bool = False
 ) -> Mapping[Address, TaskSpec]:
     """What the manifests ask for; their warnings are said unless everything is to go.
+
+    With ``refresh`` they are all parsed: what is gone is created from its manifest, not from the state.
 
     Raises:
         ManifestError: a manifest has errors.
     """
-    manifests: Manifests = project.manifests(state)
+    manifests: Manifests = project.manifests(None if refresh else state)
     if manifests.errors:
         raise ManifestError(problem_text(manifests.problems))
     for warning in [] if destroy else manifests.warnings:
@@ -123,10 +149,12 @@ def plan_of(
     *,
     targets: Sequence[str] = (),
     destroy: bool = False,
+    observed: Observed | None = None,
 ) -> Plan:
-    """The plan, for these targets or for everything."""
+    """The plan, for these targets or for everything; refreshed where something was observed."""
     addresses = ensure_targets(targets, desired, state)
-    return make_plan(desired, state, project.origin(state, targets=addresses, destroy=destroy))
+    origin = project.origin(state, targets=addresses, destroy=destroy, refreshed=observed is not None)
+    return make_plan(desired, state, origin, observed)
 
 
 def limits_of(project: Project) -> Limits:

@@ -79,7 +79,14 @@ class Project:
         # An emulator on this machine is the same one whatever port it was given this time.
         return Remote(f"http://{endpoint.host}" if endpoint.is_loopback else str(endpoint), region)
 
-    def origin(self, state: State, *, targets: Sequence[Address] = (), destroy: bool = False) -> Origin:
+    def origin(
+        self,
+        state: State,
+        *,
+        targets: Sequence[Address] = (),
+        destroy: bool = False,
+        refreshed: bool = False,
+    ) -> Origin:
         """What a plan of this project is worked out from."""
         return Origin(
             tool_version=__version__,
@@ -91,6 +98,7 @@ class Project:
             environment=self.settings.environment,
             targets=tuple(targets),
             destroy=destroy,
+            refreshed=refreshed,
         )
 
 

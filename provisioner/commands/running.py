@@ -1,7 +1,7 @@
 """A run, wired: the engine with this machine's clock, threads, terminal and state file."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from provisioner.commands.outcome import settled_lines
@@ -11,15 +11,19 @@ from provisioner.commands.terminal import Terminal
 from provisioner.commands.workers import Interrupt, SystemClock, ThreadWorkers
 from provisioner.core.address import Address
 from provisioner.core.calls import TaskApi
+from provisioner.core.drift import Observed, is_comparable
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import ID_DIGITS
 from provisioner.core.plan import Plan
 from provisioner.core.settings import Settings
 from provisioner.core.state import State
+from provisioner.core.text import printable
+from provisioner.engine.look import Looked, look_at
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Window
 from provisioner.engine.steps import Context
+from provisioner.errors import ApiError
 from provisioner.store.backend import LocalBackend
 
 _NO_WAIT = Window(late=-1, lag=-1)
@@ -40,6 +44,36 @@ class Machine:
         """The state that a project begins with."""
         return replace(empty, lineage=secrets.token_hex(16), remote=self._project.remote)
 
+    def look(self, api: TaskApi, state: State, targets: Sequence[Address] = ()) -> Looked:
+        """The tasks in the state as they are now, or the targets among them; see ``engine.look``.
+
+        Raises:
+            ApiError: the service cannot be asked.
+        """
+        records = [
+            record
+            for address, record in sorted(state.tasks.items())
+            if is_comparable(state, address) and (not targets or address in targets)
+        ]
+        settings = self._project.settings
+        lag_seconds = 0 if settings.is_embedded else settings.list_lag_seconds
+        return look_at(records, api, ThreadWorkers(settings.parallelism), lag_seconds=lag_seconds)
+
+    def observe(self, api: TaskApi, state: State, targets: Sequence[Address] = ()) -> Observed:
+        """What is there of every task in the state, or of every target, for a plan.
+
+        Raises:
+            ApiError: it could not be looked at, all of it: a plan is whole or there is none.
+        """
+        looked = self.look(api, state, targets)
+        if looked.unread:
+            names = {record.task_id: address for address, record in state.tasks.items()}
+            lines = "\n".join(
+                printable(f"  {names[task_id]}: {why}") for task_id, why in looked.unread.items()
+            )
+            raise ApiError(f"Some tasks could not be looked at.\n{lines}\nRun the command again in a moment.")
+        return looked.observed
+
     def run(
         self,
         api: TaskApi,
@@ -47,8 +81,9 @@ class Machine:
         desired: Mapping[Address, TaskSpec],
         plan_of: Callable[[State], Plan],
         wait: bool,
+        observed: Observed | None = None,
     ) -> Run:
-        """A run that is to come to what is desired, by these plans."""
+        """A run that is to come to what is desired, by these plans; refreshed by what was observed."""
         settings = self._project.settings
         context = Context(
             api=api,
@@ -72,7 +107,13 @@ class Machine:
                 self._terminal.say(line)
 
         return Run(
-            Wish(desired=desired, plan_of=plan_of, first=self.first_state, wait=wait),
+            Wish(
+                desired=desired,
+                plan_of=plan_of,
+                first=self.first_state,
+                wait=wait,
+                observed=observed or {},
+            ),
             context,
             outside,
             window=window,

@@ -6,7 +6,7 @@ from provisioner.core.schema import Schema
 
 
 def schema_text(what: str) -> str:
-    """``manifest``, ``settings`` or ``plan`` as JSON text, exactly as it stands in ``schemas/``."""
+    """``manifest``, ``settings``, ``plan`` or ``drift`` as JSON text, as it stands in ``schemas/``."""
     return json.dumps(_schema(what), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -19,6 +19,10 @@ def _schema(what: str) -> Schema:
         from provisioner.core.plan_schema import plan_schema
 
         return plan_schema()
+    if what == "drift":
+        from provisioner.core.drift_schema import drift_schema
+
+        return drift_schema()
     from provisioner.core.schema import manifest_schema
 
     return manifest_schema()

@@ -118,6 +118,10 @@ class Lines:
         line = bisect_right(self._starts, offset)
         return Place(line, offset - self._starts[line - 1] + 1)
 
+    def offset(self, line: int, column: int) -> int:
+        """Which character stands at a line and column."""
+        return self._starts[line - 1] + column - 1
+
 
 def resolve(text: str) -> JSONValue:
     """What a plain scalar means: null, true, false, a number that reads back the same, or text."""

@@ -105,7 +105,7 @@ def _field(
             if _is_same(ours, theirs, rule, numbers):
                 return ours
             lost.append(FieldChange(path=path, before=theirs, after=ours))
-            return theirs
+            return _as_written(theirs, rule)
 
 
 def _objects(
@@ -226,6 +226,15 @@ def _is_same(ours: JSONValue, theirs: JSONValue, rule: FieldRule | None, numbers
     if rule.name == "Description":
         return without_marker(str(theirs or "")) == without_marker(str(ours or ""))
     return _text(ours, rule) == _text(theirs, rule) or (rule.name == "TaskMode" and not theirs)
+
+
+def _as_written(theirs: JSONValue, rule: FieldRule | None) -> JSONValue:
+    """A value of the service as an author would have written it: no marker, and nothing for "not set"."""
+    if rule is None or rule.kind is not Kind.STRING:
+        return theirs
+    if rule.name == "Description":
+        return without_marker(str(theirs or "")) or None
+    return None if theirs in ("", rule.unset) else theirs
 
 
 def _is_same_text(ours: str, theirs: object) -> bool:

@@ -5,11 +5,12 @@ and the same state give the same plan, byte for byte, and somebody else can carr
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from provisioner.core.address import Address, JSONObject, Source, TaskId
 from provisioner.core.diff import FieldChange, diff
+from provisioner.core.drift import Observed, as_observed, is_comparable
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 
@@ -38,6 +39,12 @@ class Reason(StrEnum):
     MOVED = "moved"
     """The task is at another address than its marker says; a write brings the marker up to date."""
 
+    DRIFTED = "changed_in_wedata"
+    """Somebody changed it there since it was last applied."""
+
+    GONE = "gone_from_wedata"
+    """The service does not know it any more."""
+
     UNSETTLED = "outcome_unknown"
     """An earlier write was sent and its outcome is not known; apply looks before it does anything."""
 
@@ -55,7 +62,7 @@ class Change:
     """The task as it exists; None for a create."""
 
     before: JSONObject | None
-    """The body as last applied; None for a create."""
+    """The body as last applied, or in a refreshed plan as it is there; None for a create."""
 
     after: JSONObject | None
     """The body as it will be; None for a delete."""
@@ -83,6 +90,8 @@ class Origin:
     environment: str
     targets: tuple[Address, ...] = ()
     destroy: bool = False
+    refreshed: bool = False
+    """Whether what is there was taken into account, and not only what was last applied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,14 +149,19 @@ class Plan:
         return not (self.changes or self.unsettled or self.protection)
 
 
-def make_plan(desired: Mapping[Address, TaskSpec], state: State, origin: Origin) -> Plan:
-    """Desired against state. With targets, everything else stays as it is and is not counted."""
+def make_plan(
+    desired: Mapping[Address, TaskSpec], state: State, origin: Origin, observed: Observed | None = None
+) -> Plan:
+    """Desired against state, or against what was observed where that is given.
+
+    With targets, everything else stays as it is and is not counted.
+    """
     wanted = set(origin.targets)
     addresses = [a for a in sorted({*desired, *state.tasks, *state.open}) if not wanted or a in wanted]
     changes, unchanged = [], 0
     for address in addresses:
         record = state.tasks.get(address)
-        change = _change(address, desired.get(address), record, state.open.get(address), origin)
+        change = _change(address, desired.get(address), state, origin, observed or {})
         if change is not None:
             changes.append(change)
         elif record is not None:
@@ -191,16 +205,29 @@ def effective_body(spec: TaskSpec, record: TaskRecord | None) -> JSONObject:
 
 
 def _change(
-    address: Address,
-    spec: TaskSpec | None,
-    record: TaskRecord | None,
-    attempt: Attempt | None,
-    origin: Origin,
+    address: Address, spec: TaskSpec | None, state: State, origin: Origin, observed: Observed
 ) -> Change | None:
     """What happens to one task, or None if nothing does."""
+    record, attempt = state.tasks.get(address), state.open.get(address)
+    if record is not None and is_comparable(state, address) and record.task_id in observed:
+        return _observed(spec, address, record, observed[record.task_id], origin)
     if spec is not None:
         return _create(spec, attempt) if record is None else _existing(spec, record, attempt)
     return None if record is None else _delete(address, record, attempt, origin)
+
+
+def _observed(
+    spec: TaskSpec | None, address: Address, record: TaskRecord, body: JSONObject | None, origin: Origin
+) -> Change | None:
+    """What happens to a task that was looked at; ``body`` is None if it is gone."""
+    if body is None:
+        gone = _delete(address, record, None, origin) if spec is None else _create(spec, None)
+        return replace(gone, reason=Reason.GONE)
+    there = as_observed(record, body)
+    change = _delete(address, there, None, origin) if spec is None else _existing(spec, there, None)
+    if change is not None and there is not record and change.reason is Reason.CHANGED:
+        return replace(change, reason=Reason.DRIFTED)
+    return change
 
 
 def _unsettled(attempt: Attempt) -> Unsettled:

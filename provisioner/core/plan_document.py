@@ -66,6 +66,7 @@ def _frame(plan: Plan) -> dict[str, Any]:
         "environment": origin.environment,
         "targets": list(origin.targets),
         "destroy": origin.destroy,
+        "refreshed": origin.refreshed,
         "summary": {
             "add": counts.add,
             "change": counts.change,
@@ -85,13 +86,13 @@ def encode(plan: Plan) -> bytes:
     """The document as UTF-8 JSON with a final newline: the same plan gives the same bytes.
 
     Few changes are laid out for people; of many, each has a line, because only programs read them all.
-    The text may go to a terminal: what a terminal would obey is written as a JSON escape.
     """
-    text = _laid_out(to_document(plan)) if len(plan.changes) <= _FEW else _in_lines(plan)
+    text = document_text(to_document(plan)) if len(plan.changes) <= _FEW else _in_lines(plan)
     return f"{text}\n".encode()
 
 
-def _laid_out(document: Mapping[str, Any]) -> str:
+def document_text(document: Mapping[str, Any]) -> str:
+    """A document as JSON; what a terminal would obey is written as a JSON escape."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if printable_lines(text) != text:
         text = "\n".join(line if printable(line) == line else _escaped(line) for line in text.split("\n"))
@@ -104,7 +105,7 @@ def _in_lines(plan: Plan) -> str:
     changes = [_canonical(_change(change)) for change in plan.changes]
     before, key, after = _canonical(frame).partition('"resource_changes":[')
     checksum = _digest(f"{before}{key}{','.join(changes)}{after}")
-    before, key, after = _laid_out({**frame, "checksum": checksum}).partition('"resource_changes": [')
+    before, key, after = document_text({**frame, "checksum": checksum}).partition('"resource_changes": [')
     return before + key + ",".join(f"\n    {_readable(change)}" for change in changes) + f"\n  {after}"
 
 
@@ -230,7 +231,8 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _field(field: FieldChange) -> dict[str, Any]:
+def field_document(field: FieldChange) -> dict[str, Any]:
+    """One field that differs, without secrets."""
     before, after = field.before, field.after
     if field.sensitive:
         before, after = (None if value is None else HIDDEN for value in (before, after))
@@ -241,8 +243,12 @@ def _field(field: FieldChange) -> dict[str, Any]:
         "before": _masked(before),
         "after": _masked(after),
         "sensitive": field.sensitive,
-        "effect": f"{_REPLACES}{field.replaces}" if field.replaces else _IN_PLACE,
     }
+
+
+def _field(field: FieldChange) -> dict[str, Any]:
+    effect = f"{_REPLACES}{field.replaces}" if field.replaces else _IN_PLACE
+    return {**field_document(field), "effect": effect}
 
 
 def _plan(document: Mapping[str, Any]) -> Plan:
@@ -250,6 +256,7 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         **{name: _typed(document[name], str) for name in _TEXTS},
         serial=_typed(document["serial"], int),
         destroy=_typed(document["destroy"], bool),
+        refreshed=_typed(document["refreshed"], bool),
         targets=tuple(Address(_typed(address, str)) for address in _list(document["targets"])),
     )
     return Plan(

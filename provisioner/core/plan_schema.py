@@ -41,6 +41,10 @@ def plan_schema() -> Schema:
             environment={**_TEXT, "description": "Empty if none was chosen."},
             targets={**_list(_TEXT), "description": "The only tasks that were looked at; empty: all."},
             destroy={"type": "boolean", "description": "Whether everything is to go."},
+            refreshed={
+                "type": "boolean",
+                "description": "Whether what is in WeData was looked at: before is then what is there.",
+            },
             summary=_object(add=_COUNT, change=_COUNT, destroy=_COUNT, unchanged=_COUNT),
             resource_changes={**_list(_ref("change")), "description": "In order of addresses."},
             unsettled={

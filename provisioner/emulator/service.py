@@ -212,6 +212,8 @@ class Service:
         found = listed(self._storage.tasks.values(), parameters, self._switches, now=self._clock())
         page = found[(number - 1) * size : number * size]
         shown = [read_back(task, self._definition, self._switches) for task in page]
+        if self._switches["listed_fields"] == "plain":
+            shown = [_plain(info) for info in shown]
         return {"TaskInfoSet": shown, "TotalCount": len(found)}
 
     def _name_exists(self, parameters: Mapping[str, Any]) -> Fields:
@@ -324,6 +326,10 @@ class Service:
 
     def _now_text(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _plain(info: Fields) -> Fields:
+    return {name: None if isinstance(value, list | dict) else value for name, value in info.items()}
 
 
 def _is_input(fields: Mapping[str, Any], name: str) -> bool:

@@ -52,6 +52,9 @@ SWITCHES = (
     Switch("create_offline", "accept", ("accept", "refuse"), _ASSUMED, "whether create takes TaskType 202"),
     Switch("null_parameter", "ignore", ("ignore", "refuse"), _ASSUMED, "an explicit null in a request"),
     Switch("list_lag_seconds", 0, (), _ASSUMED, "how long a new task is missing in listings"),
+    Switch(
+        "listed_fields", "all", ("all", "plain"), _ASSUMED, "whether listings show lists: Config, Nodes …"
+    ),
     Switch("max_page_size", 200, (), _ASSUMED, "larger pages are refused"),
     Switch("unknown_filter", "refuse", _TAKEN, _ASSUMED, "filters and orders of listings beside the known"),
     Switch("node_ids", "keep", _NUMBERED, _ASSUMED, "whether nodes keep their ids, and mappings follow"),

@@ -1,21 +1,24 @@
 """One run, from what an earlier one left open to the next snapshot.
 
 Rule: ``prepare`` looks and records what it saw, so that the plan that is shown is the plan that is
-carried out; ``carry_out`` sends. Settle; adopt what exists under our marker; plan again; carry out
-what is not held; settle what this run left open; make a snapshot. An address that something is not
-known of is held, and the others go on.
+carried out; ``carry_out`` looks once more at the tasks that it is about to touch, and sends. Settle;
+adopt what exists under our marker; plan again; carry out what is not held; settle what this run left
+open; make a snapshot. An address that something is not known of is held, and the others go on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from provisioner.core.address import Address
 from provisioner.core.calls import Done, Refused, Reply, Unknown
+from provisioner.core.drift import Observed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Action, Change, Plan
-from provisioner.core.state import State, WriteKind
+from provisioner.core.state import State, TaskRecord, WriteKind
 from provisioner.engine.apply import Applied, Applier
+from provisioner.engine.look import Looked, look_at
 from provisioner.engine.ports import Outside, StateBackend
+from provisioner.engine.recheck import ensure_as_planned, observed_entries
 from provisioner.engine.settle import Settled, Settler, Window
 from provisioner.engine.steps import Context, Result
 from provisioner.errors import StateError
@@ -61,6 +64,9 @@ class Wish:
 
     wait: bool = False
     """Whether to wait for what time alone will settle."""
+
+    observed: Observed = field(default_factory=dict)
+    """What was there when ``plan_of`` took it into account; empty where plans are not refreshed."""
 
 
 class Run:
@@ -110,11 +116,15 @@ class Run:
         """What the plan says, but for the addresses that are held; then what became of it.
 
         Raises:
+            StalePlanError: a task that is to be touched is not as the plan has it; nothing was sent.
+            ApiError: that could not be looked at; nothing was sent.
             StateError: an outcome may not be durable; see ``Applier.carry_out``.
         """
         held = self._settled.addresses | {attempt.address for attempt in self._backend.attempts()}
         changes = [change for change in plan.changes if change.address not in held]
         not_sent = tuple(change for change in plan.changes if change.address in held)
+        self._ensure_as_planned(plan, changes)
+        self._take_over(changes, plan.origin.targets)
         applied = self._apply(changes, may_delete=all(one.action is Action.DELETE for one in not_sent))
         after = Settled()
         if applied.results and self._backend.attempts() and not self._should_stop():
@@ -170,6 +180,25 @@ class Run:
             and change.address not in state.open
         ]
         return settler.adopt(creates, self._wish.desired) if creates else settled
+
+    def _ensure_as_planned(self, plan: Plan, changes: Sequence[Change]) -> None:
+        if self._should_stop():
+            return
+
+        def look(records: Iterable[TaskRecord]) -> Looked:
+            lag_seconds = max(self._earlier.lag, 0)
+            return look_at(records, self._context.api, self._outside.workers, lag_seconds=lag_seconds)
+
+        ensure_as_planned(changes, self._backend.state, look, destroy=plan.origin.destroy)
+
+    def _take_over(self, changes: Sequence[Change], targets: Sequence[Address]) -> None:
+        """Record what was observed: the plan that was approved begins with it."""
+        if not self._wish.observed or self._should_stop():
+            return
+        self._ready()
+        anew = {one.address for one in changes if one.action is Action.CREATE}
+        for entry in observed_entries(self._backend.state, self._wish.observed, anew, targets):
+            self._backend.record(replace(entry, seq=self._backend.next_seq))
 
     def _settled_in(self, window: Window) -> Settled:
         """What became of the open writes; what cannot be looked at stays open for the next run."""

@@ -164,6 +164,8 @@ class Settler:
             record = state.tasks.get(spec.address)
             if found and record is not None and self._read(record, self._listed(record)) is not None:
                 found = []  # the task that is to be replaced is there: any other is a copy, and a stray
+            else:
+                without_task.add(spec.address)
             namesakes = [] if found or self._use_marker else self._namesakes(spec, known)
             self._adopt_one(spec, found, namesakes, fence)
         self._settled.server_time = self._server_time()

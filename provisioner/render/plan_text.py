@@ -46,9 +46,14 @@ _VERBS = {
     Action.REPLACE: "must be replaced",
     Action.DELETE: "will be destroyed",
 }
+_GONE_VERBS = {
+    Action.CREATE: "will be created anew",
+    Action.DELETE: "will be forgotten",
+}
 _WHY = {
     Reason.NOT_IN_MANIFESTS: "because no manifest has this address any more",
     Reason.MOVED: "it was moved here; its ownership marker still names the old address",
+    Reason.DRIFTED: "somebody changed it in WeData since it was last applied",
     Reason.UNSEEN: "what the task holds is not known, so the whole body is sent",
 }
 _UNSETTLED_CREATE = "an earlier create was sent and its outcome is unknown; apply looks for the task first"
@@ -112,6 +117,8 @@ def _ending(plan: Plan, pen: Pen) -> Iterator[str]:
     if plan.is_empty:
         yield _nothing(plan, pen.paint)
         return
+    if plan.origin.refreshed:
+        yield "Refreshed: every change begins with what is in WeData now."
     if plan.origin.environment:
         yield f"Environment {quoted(plan.origin.environment)}, endpoint {quoted(plan.origin.endpoint)}."
     counts = plan.counts
@@ -122,7 +129,8 @@ def _ending(plan: Plan, pen: Pen) -> Iterator[str]:
 def _nothing(plan: Plan, paint: Paint) -> str:
     if plan.origin.destroy:
         return paint.good("No changes.") + " There is nothing to destroy."
-    said = paint.good("No changes.") + " Your tasks match the manifests."
+    tasks = "Your tasks in WeData" if plan.origin.refreshed else "Your tasks"
+    said = paint.good("No changes.") + f" {tasks} match the manifests."
     return f"{said}\n{counted(plan.unchanged, 'task')} unchanged."
 
 
@@ -192,7 +200,7 @@ def _folder(change: Change) -> str:
 def _one_line_each(pen: Pen, group: Group) -> Iterator[str]:
     change = group[0]
     folder = f"{printable(_folder(change))}: " if _folder(change) else ""
-    verb = f"{_alarming(pen.paint, change, _VERBS[change.action])}, project {quoted(change.project_id)}"
+    verb = f"{_verb(pen.paint, group)}, project {quoted(change.project_id)}"
     yield f"  # {pen.paint.bold(folder + counted(len(group), 'task'))} {verb}"
     yield from _why(group)
     rows = columns(_row(change) for change in group)
@@ -247,8 +255,7 @@ def _block(pen: Pen, group: Group) -> Iterator[str]:
 
 
 def _heading(pen: Pen, group: Group) -> Iterator[str]:
-    change = group[0]
-    verb = _alarming(pen.paint, change, _VERBS[change.action])
+    change, verb = group[0], _verb(pen.paint, group)
     if len(group) == 1:
         yield f"  # {pen.paint.bold(printable(change.address))} {verb}"
         yield from _why(group)
@@ -262,8 +269,13 @@ def _heading(pen: Pen, group: Group) -> Iterator[str]:
     yield f"  # ({same})"
 
 
-def _alarming(paint: Paint, change: Change, verb: str) -> str:
-    """What destroys stands out."""
+def _verb(paint: Paint, group: Group) -> str:
+    """What happens; what destroys stands out."""
+    change = group[0]
+    if change.reason is Reason.GONE:
+        is_gone = paint.alarm(f"{'is' if len(group) == 1 else 'are'} gone from WeData")
+        return f"{is_gone}; {_GONE_VERBS[change.action]}"
+    verb = _VERBS[change.action]
     return paint.alarm(verb) if change.action in (Action.REPLACE, Action.DELETE) else verb
 
 

@@ -89,7 +89,7 @@ def load_documents(path: str) -> LoadedFile:
         text = _text(data, name)
     except ProblemsFoundError as found:
         return LoadedFile(name, digest, problems=found.problems)
-    documents, problems = _parse(text, name)
+    documents, problems = parse_text(text, name)
     if not documents and not problems:
         problems = [Problem(Source(name), "is empty: write a document in it, or remove the file")]
     return LoadedFile(name, digest, tuple(documents), tuple(problems))
@@ -103,6 +103,15 @@ def content_digest(path: str) -> str:
         return ""
 
 
+def text_of(path: str) -> str:
+    """A file's text, without its byte order mark.
+
+    Raises:
+        ProblemsFoundError: it cannot be read, or is not UTF-8.
+    """
+    return _text(_bytes(path), _name(path))
+
+
 def locate(path: str, index: int, keys: Sequence[str | int], *, key: bool = False) -> Source:
     """Where the value at ``keys`` stands in the document of that index, or its key.
 
@@ -114,7 +123,7 @@ def locate(path: str, index: int, keys: Sequence[str | int], *, key: bool = Fals
         text = _text(_bytes(path), name)
     except ProblemsFoundError:
         return Source(name)
-    if _is_json(name):
+    if is_json(name):
         from provisioner.store.strict_json import locate_json
 
         return Source(name, *locate_json(text, index, keys, key=key))
@@ -250,8 +259,9 @@ def _text(data: bytes, name: str) -> str:
         ) from error
 
 
-def _parse(text: str, name: str) -> tuple[list[Document], list[Problem]]:
-    if _is_json(name):
+def parse_text(text: str, name: str) -> tuple[list[Document], list[Problem]]:
+    """Every document of a text that is in order, and every problem; the name tells YAML from JSON."""
+    if is_json(name):
         from provisioner.store.strict_json import parse_json
 
         return parse_json(text, name) if text.strip() else ([], [])
@@ -260,7 +270,8 @@ def _parse(text: str, name: str) -> tuple[list[Document], list[Problem]]:
     return parse_yaml(text, name)
 
 
-def _is_json(name: str) -> bool:
+def is_json(name: str) -> bool:
+    """Whether a file of that name is read as JSON."""
     return name.lower().endswith(".json")
 
 

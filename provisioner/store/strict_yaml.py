@@ -122,6 +122,20 @@ def locate_yaml(text: str, index: int, path: Sequence[str | int], *, key: bool) 
     return (1, 1) if node is None else place_of(node, path, key=key)
 
 
+def scalar_span(text: str, place: tuple[int, int]) -> tuple[int, int] | None:
+    """Where the scalar that stands at a line and column begins and ends in a text that is in order.
+
+    None if no scalar stands there alone: a map, a list, an alias, or one that others repeat.
+    """
+    for event in iter(CParser(text).get_event, None):
+        if isinstance(event, ScalarEvent) and event.anchor is None:
+            begin: _Mark = event.start_mark
+            end: _Mark = event.end_mark
+            if _place(begin) == place:
+                return begin.index, end.index
+    return None
+
+
 # ── the quick reader ────────────────────────────────────────────────────────
 
 

@@ -52,7 +52,7 @@ TASKS = ["orders-to-lake", "second"]
         ("plan ", []),
         ("apply ", [":files"]),
         ("apply a ", []),
-        ("schema ", ["manifest", "settings", "plan"]),
+        ("schema ", ["manifest", "settings", "plan", "drift"]),
         ("plan --target ", TASKS),
         ("plan -target ", TASKS),
         ("plan --target=sec", ["--target=second"]),

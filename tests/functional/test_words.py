@@ -52,7 +52,7 @@ def test_the_readme_lists_the_settings() -> None:
 MEANINGS = {
     0: "done, or nothing to do",
     1: "any other failure or refusal: wrong usage, the guard, a conflict, “no” at the prompt",
-    2: "only with `plan --detailed-exitcode`: there are changes",
+    2: "only with `--detailed-exitcode`: `plan` has changes, or there is `drift`",
     3: "a manifest or provisioner.yaml has problems; all of them are listed",
     4: "the state: locked, damaged, stale plan, cannot be written",
     5: "the service, the network or the credentials: something was refused",
@@ -135,7 +135,7 @@ def test_init_overwrites_nothing(project: Project) -> None:
     assert project.files() == before
 
 
-@pytest.mark.parametrize("what", ["manifest", "settings", "plan"])
+@pytest.mark.parametrize("what", ["manifest", "settings", "plan", "drift"])
 def test_the_schemas_are_printed_as_they_are_kept(project: Project, what: str) -> None:
     """``provisioner schema`` gives the file in ``schemas/``."""
     assert project.run("schema", what).out == (REPOSITORY / "schemas" / f"{what}.schema.json").read_text()

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from builders import a_plan, a_record, a_spec, a_state, an_attempt
+from builders import a_plan, a_record, a_spec, a_state, an_attempt, an_origin
+from provisioner.core.address import TaskId
 from provisioner.core.manifest import collect
-from provisioner.core.plan import Action, Plan, Reason, effective_body, protected_deletes
+from provisioner.core.plan import Action, Plan, Reason, effective_body, make_plan, protected_deletes
 from provisioner.core.state import State, TaskRecord, WriteKind
 
 
@@ -177,3 +178,65 @@ def test_a_task_that_was_moved_has_its_marker_brought_up_to_date() -> None:
     assert (change.action, change.reason, change.fields) == (Action.UPDATE, Reason.MOVED, ())
     (change,) = a_plan(a_spec("t", SyncType=1), state=a_state(records={"t": moved})).changes
     assert (change.reason, len(change.fields)) == (Reason.CHANGED, 1)
+
+
+# ── refreshed ───────────────────────────────────────────────────────────────
+
+
+def _refreshed(desired: list[Any], state: State, live: dict[str, Any], **origin: Any) -> Plan:
+    wanted, _ = collect(desired)
+    observed = {TaskId(f"id-of-{name}"): body for name, body in live.items()}
+    return make_plan(wanted, state, an_origin(refreshed=True, **origin), observed)
+
+
+def test_a_refreshed_plan_begins_with_what_is_there() -> None:
+    """What nobody asked for is put back; what is as it is asked for is left."""
+    old, new = a_spec("t"), a_spec("t", SyncType=1)
+    theirs = {**old.body, "Description": "theirs"}
+    (change,) = _refreshed([old], a_state(old), {"t": theirs}).changes
+    assert (change.action, change.reason, change.before, change.after) == (
+        "update",
+        Reason.DRIFTED,
+        theirs,
+        old.body,
+    )
+    assert [(field.before, field.after) for field in change.fields] == [("theirs", old.body["Description"])]
+    assert _refreshed([new], a_state(old), {"t": new.body}).is_empty
+    assert _decided(_refreshed([new], a_state(old), {"t": old.body})) == [("t", "update", "manifest_changed")]
+
+
+def test_a_task_that_is_gone_is_created_anew_or_forgotten() -> None:
+    """Whether or not a manifest asks for it."""
+    spec = a_spec("t")
+    (change,) = _refreshed([spec], a_state(spec), {"t": None}).changes
+    assert (change.action, change.reason, change.task_id, change.after) == (
+        "create",
+        Reason.GONE,
+        None,
+        spec.create_body,
+    )
+    (change,) = _refreshed([], a_state(spec), {"t": None}, destroy=True).changes
+    assert (change.action, change.reason, change.task_id) == ("delete", Reason.GONE, "id-of-t")
+
+
+def test_a_delete_shows_what_is_there() -> None:
+    """Whoever approves it sees what goes."""
+    old = a_spec("t")
+    theirs = {**old.body, "Description": "theirs"}
+    (change,) = _refreshed([], a_state(old), {"t": theirs}).changes
+    assert (change.action, change.reason, change.before) == ("delete", Reason.NOT_IN_MANIFESTS, theirs)
+
+
+def test_what_others_may_change_is_not_put_back() -> None:
+    """It stays as they have it."""
+    old, mine = a_spec("t"), a_spec("t", ignore_changes=["Description"])
+    theirs = {**old.body, "Description": "theirs"}
+    assert _refreshed([mine], a_state(old), {"t": theirs}).is_empty
+
+
+def test_what_was_not_looked_at_is_planned_from_the_state() -> None:
+    """And so is what the state does not know the content of."""
+    new = a_spec("t", SyncType=1)
+    unseen = a_state(records={"t": a_record(a_spec("t"), digest="")})
+    assert _decided(_refreshed([new], a_state(a_spec("t")), {})) == [("t", "update", "manifest_changed")]
+    assert _decided(_refreshed([new], unseen, {"t": new.body})) == [("t", "update", "content_not_known")]

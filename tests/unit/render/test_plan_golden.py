@@ -8,9 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt, columns
-from provisioner.core.address import Source
-from provisioner.core.plan import Plan
+from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt, an_origin, columns
+from provisioner.core.address import JSONObject, Source, TaskId
+from provisioner.core.manifest import collect
+from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode, to_document
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.state import WriteKind
@@ -111,6 +112,22 @@ def many_creates() -> Plan:
     return a_plan(*specs)
 
 
+def refreshed() -> Plan:
+    """Changed in the console, gone and wanted (two that are alike), gone and not wanted."""
+    old = [a_spec(name) for name in ("changed", "gone-apples", "gone-bread", "unwanted")]
+    live: dict[str, JSONObject | None] = {spec.address: None for spec in old}
+    live["changed"] = {**old[0].body, "Description": "theirs"}
+    observed = {TaskId(f"id-of-{name}"): body for name, body in live.items()}
+    wanted, _ = collect(old[:3])
+    return make_plan(wanted, a_state(*old), an_origin(refreshed=True), observed)
+
+
+def nothing_to_refresh() -> Plan:
+    """Every task is there as its manifest says."""
+    spec = a_spec()
+    return make_plan({spec.address: spec}, a_state(spec), an_origin(refreshed=True), {})
+
+
 def many_deletes() -> Plan:
     """Destroy of a large state."""
     return a_plan(
@@ -147,6 +164,8 @@ CASES: dict[str, Callable[[], Plan]] = {
         same_change,
         many_creates,
         many_deletes,
+        refreshed,
+        nothing_to_refresh,
         unsettled,
         only_unsettled,
         moved,

@@ -1,0 +1,125 @@
+"""``drift --accept``: what somebody changed in WeData goes into the manifests, in place.
+
+Rule: only single values that stand in a manifest are written there; everything else is named with its
+file and line, and left. The state then records what is there, so that the next plan shows what is left
+and nothing else. Nothing is sent.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from provisioner.commands.drift_seen import Seen
+from provisioner.core.address import Address, Source
+from provisioner.core.diff import FieldChange, path_label
+from provisioner.core.drift import Drift, as_observed
+from provisioner.core.problem import Document, ProblemsFoundError
+from provisioner.core.state import State
+from provisioner.core.written import spot_of
+from provisioner.errors import UsageError
+from provisioner.store.backend import LocalBackend
+from provisioner.store.documents import load_documents, locate
+from provisioner.store.edits import Edit, edit_file
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One field that was written into a manifest, or was not."""
+
+    address: Address
+    source: Source | None
+    """Where its value stands; None if there is no manifest."""
+
+    label: str
+    why: str = ""
+    """Why it was left; empty if it was written."""
+
+
+@dataclass(slots=True)
+class Accepted:
+    """What accepting came to, in order of address."""
+
+    written: list[Taken] = field(default_factory=list)
+    left: list[Taken] = field(default_factory=list)
+
+
+def accept(seen: Seen, backend: LocalBackend) -> Accepted:
+    """Write what is there into the manifests, and record it.
+
+    Raises:
+        UsageError: a manifest cannot be written.
+        StateError: the state cannot be written; the manifests say what is there.
+    """
+    result = Accepted()
+    edits: dict[str, list[tuple[Edit, Taken]]] = defaultdict(list)
+    for drift in seen.drifts.found:
+        _plan_edits(drift, edits, result)
+    for path, pairs in edits.items():
+        left = _written(path, [edit for edit, _ in pairs])
+        for edit, taken in pairs:
+            if edit in left:
+                result.left.append(replace(taken, why="it cannot be changed in place without doubt"))
+            else:
+                result.written.append(taken)
+    _record(seen, backend)
+    result.left.sort(key=lambda one: (one.address, one.label))
+    return result
+
+
+def _plan_edits(drift: Drift, edits: Mapping[str, list[tuple[Edit, Taken]]], result: Accepted) -> None:
+    if drift.spec is None:
+        result.left.append(Taken(drift.address, None, "TaskInfo", "no manifest has this address"))
+        return
+    source = drift.spec.source
+    if drift.is_gone:
+        why = "it is gone from WeData: remove its manifest, or have it created anew by apply --refresh"
+        result.left.append(Taken(drift.address, source, "TaskInfo", why))
+        return
+    document = _document(source)
+    for one in drift.fields:
+        taken = Taken(drift.address, source, path_label(one.path))
+        why, edit = _edit(drift, one, document)
+        if edit is None or document is None:
+            result.left.append(replace(taken, why=why))
+        else:
+            place = locate(source.file, document.index, edit.path)
+            edits[source.file].append((edit, replace(taken, source=place)))
+
+
+def _edit(drift: Drift, one: FieldChange, document: Document | None) -> tuple[str, Edit | None]:
+    """The edit, or why there is none."""
+    value, spot = one.after, spot_of(document.value, one.path) if document is not None else None
+    if drift.asked_beside(one):
+        return "git changed it too: write what it is to be", None
+    if one.sensitive:
+        return "it is named as a secret, and is not copied into a file", None
+    if not isinstance(value, str | int | float | None) or not isinstance(one.before, str | int | float):
+        return "a whole item, or an order, differs: edit it by hand", None
+    if spot is None or document is None:
+        return "its value is not written here: it comes from defaults or from the address", None
+    return "", Edit(index=document.index, path=spot.path, value=value, is_setting=spot.is_setting)
+
+
+def _document(source: Source) -> Document | None:
+    documents = load_documents(source.file).documents
+    return next((one for one in documents if one.source == source), None)
+
+
+def _written(path: str, edits: list[Edit]) -> list[Edit]:
+    try:
+        return edit_file(path, edits)
+    except (OSError, ProblemsFoundError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it changed meanwhile"
+        raise UsageError(f"A manifest could not be written.\n  {path}: {reason}") from error
+
+
+def _record(seen: Seen, backend: LocalBackend) -> None:
+    """Every task that was changed as it is there."""
+    state: State = seen.state
+    tasks = dict(state.tasks)
+    for drift in seen.drifts.found:
+        body = seen.observed[drift.record.task_id]
+        if body is not None:
+            tasks[drift.address] = as_observed(drift.record, body)
+    if tasks != state.tasks:
+        backend.replace(replace(state, tasks=tasks))

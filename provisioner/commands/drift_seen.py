@@ -1,0 +1,50 @@
+"""What is recorded, what is asked for and what is there, side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from provisioner.commands.plan import desired_tasks, load_state
+from provisioner.commands.project import Project, ensure_targets
+from provisioner.commands.running import Machine
+from provisioner.commands.terminal import Terminal
+from provisioner.core.address import Address
+from provisioner.core.calls import TaskApi
+from provisioner.core.drift import Drifts, Observed, find_drift
+from provisioner.core.manifest import TaskSpec
+from provisioner.core.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is recorded, what is asked for, and what is there."""
+
+    state: State
+    desired: Mapping[Address, TaskSpec]
+    observed: Observed
+    unread: Mapping[Address, str]
+    """Why nothing can be said of a task."""
+
+    targets: tuple[Address, ...]
+
+    @property
+    def drifts(self) -> Drifts:
+        """What differs."""
+        return find_drift(self.state, self.observed, self.desired, self.targets)
+
+
+def see(terminal: Terminal, project: Project, machine: Machine, api: TaskApi, targets: Sequence[str]) -> Seen:
+    """Look at the tasks in the state, or at the targets.
+
+    Raises:
+        ProvisionerError: manifests, state or service cannot be used.
+    """
+    state = load_state(project, machine.backend)
+    desired = desired_tasks(terminal, project, state, destroy=False)
+    addresses = ensure_targets(targets, desired, state)
+    looked = machine.look(api, state, addresses)
+    unread = {
+        address: looked.unread[record.task_id]
+        for address, record in state.tasks.items()
+        if record.task_id in looked.unread
+    }
+    return Seen(state=state, desired=desired, observed=looked.observed, unread=unread, targets=addresses)

@@ -1,0 +1,131 @@
+"""Look at tasks that are recorded: as few calls as it takes, and no absence by one look.
+
+Rule: a listing that shows a task as it was applied suffices for it, one call for a hundred tasks.
+Whatever a listing shows otherwise, or not at all, is read alone, because a listing may lag behind and
+need not show everything. A task is gone only if neither a complete listing nor a read of its own shows
+it, and it is older than the lag of listings. Only reads happen here, and nothing is recorded.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, cast
+
+from provisioner.core.address import JSONObject, TaskId
+from provisioner.core.calls import Listing, RemoteTask, TaskApi
+from provisioner.core.drift import Observed
+from provisioner.core.observed import not_kept
+from provisioner.core.state import TaskRecord
+from provisioner.core.times import utc_text
+from provisioner.engine.ports import Workers
+from provisioner.errors import ApiError, ApiUnreachableError, CredentialsError
+
+_FEW = 10
+"""So many tasks of a project are read one by one; more are listed first."""
+
+_Answer: TypeAlias = RemoteTask | ApiError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What looking came to."""
+
+    observed: Observed
+    unread: Mapping[TaskId, str] = field(default_factory=dict)
+    """Why nothing can be said of a task."""
+
+
+def look_at(records: Iterable[TaskRecord], api: TaskApi, workers: Workers, *, lag_seconds: int = 0) -> Looked:
+    """The tasks of these records as they are now.
+
+    Args:
+        records: as last applied.
+        api: what to ask.
+        workers: several reads go at the same time.
+        lag_seconds: how long after it was written a task may be missing in listings.
+
+    Raises:
+        ApiError: the service cannot be asked.
+    """
+    return _Look(api, workers, lag_seconds).at(list(records))
+
+
+class _Look:
+    """One look; lists each project at most once."""
+
+    def __init__(self, api: TaskApi, workers: Workers, lag_seconds: int) -> None:
+        self._api = api
+        self._workers = workers
+        self._lag_seconds = lag_seconds
+        self._listings: dict[str, tuple[Mapping[TaskId, RemoteTask], Listing]] = {}
+        self._observed: dict[TaskId, JSONObject | None] = {}
+        self._unread: dict[TaskId, str] = {}
+
+    def at(self, records: Sequence[TaskRecord]) -> Looked:
+        """See ``look_at``."""
+        many = {
+            project for project, count in Counter(one.project_id for one in records).items() if count > _FEW
+        }
+        left = [one for one in records if one.project_id not in many or not self._is_listed_as_applied(one)]
+        for record, answer in self._read(left):
+            self._judge(record, answer)
+        return Looked(self._observed, self._unread)
+
+    def _is_listed_as_applied(self, record: TaskRecord) -> bool:
+        listed = self._listed(record)
+        if listed is None or not_kept(record.spec, listed.body):
+            return False
+        self._observed[record.task_id] = listed.body
+        return True
+
+    def _judge(self, record: TaskRecord, answer: _Answer) -> None:
+        if isinstance(answer, RemoteTask):
+            self._observed[record.task_id] = answer.body
+            return
+        if isinstance(answer, ApiUnreachableError | CredentialsError):
+            raise answer
+        # How the service says "not found" is not documented, so a refusal may be that.
+        listed = self._listed(record)
+        if listed is not None and answer is not None:
+            self._observed[record.task_id] = listed.body
+        elif listed is not None:
+            self._unread[record.task_id] = "the service's listing and its answer do not agree yet"
+        elif self._would_be_listed(record):
+            self._observed[record.task_id] = None
+        else:
+            self._unread[record.task_id] = "the service does not show it, and it may not be listed yet"
+
+    def _listed(self, record: TaskRecord) -> RemoteTask | None:
+        return self._listing(record.project_id)[0].get(record.task_id)
+
+    def _would_be_listed(self, record: TaskRecord) -> bool:
+        made_by = self._listing(record.project_id)[1].server_time - self._lag_seconds
+        return record.applied_at <= utc_text(made_by)
+
+    def _listing(self, project_id: str) -> tuple[Mapping[TaskId, RemoteTask], Listing]:
+        if project_id not in self._listings:
+            listing = self._api.inventory(project_id)
+            self._listings[project_id] = {task.task_id: task for task in listing.tasks}, listing
+        return self._listings[project_id]
+
+    def _read(self, records: Sequence[TaskRecord]) -> Iterator[tuple[TaskRecord, _Answer]]:
+        """Each task alone, several at the same time."""
+        for ticket, record in enumerate(records):
+            self._workers.submit(ticket, _reading(self._api, record))
+        answered = 0
+        while answered < len(records):
+            for completed in self._workers.wait(None):
+                answered += 1
+                yield records[completed.ticket], cast("_Answer", completed.result)
+
+
+def _reading(api: TaskApi, record: TaskRecord) -> Callable[[], _Answer]:
+    """A read whose failure is an answer, because a worker must not raise."""
+
+    def read() -> _Answer:
+        try:
+            return api.read(record.project_id, record.task_id, record.task_type)
+        except ApiError as error:
+            return error
+
+    return read
