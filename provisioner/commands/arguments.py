@@ -120,6 +120,11 @@ COMMANDS: tuple[Command, ...] = (
         _LOCK_TIMEOUT,
     )),
     Command("state accept", "accept a state file that was edited by hand", (_LOCK_TIMEOUT,)),
+    Command("import", "take over a task that exists and that a manifest describes", (
+        _operand("address", metavar="ADDRESS", help="the manifest's name"),
+        _operand("task_id", metavar="TASK_ID", help="the task"),
+        _LOCK_TIMEOUT,
+    )),
     Command("resolve", "find out what became of writes without an answer", (
         _operand("address", nargs="?", default=None, metavar="ADDRESS", help="a task, with one of:"),
         _flag("--adopt", metavar="TASK_ID", default=None, help="this is its task"),

@@ -188,6 +188,18 @@ def _resolve(terminal: Terminal, values: Namespace) -> int:
     return resolve(terminal, options_of(values), chosen)
 
 
+def _import(terminal: Terminal, values: Namespace) -> int:
+    from provisioner.commands.adoption import ImportOptions, import_task
+
+    chosen = ImportOptions(
+        address=values.address,
+        task_id=values.task_id,
+        project_id=values.project_id,
+        lock_timeout_seconds=_lock_timeout(values),
+    )
+    return import_task(terminal, options_of(values), chosen)
+
+
 def _force_unlock(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.state import force_unlock
 
@@ -236,6 +248,7 @@ _FUNCTIONS: Mapping[str, Run] = {
     "state mv": _state_mv,
     "state rm": _state_rm,
     "state accept": _state_accept,
+    "import": _import,
     "resolve": _resolve,
     "force-unlock": _force_unlock,
     "schema": _schema,

@@ -112,12 +112,12 @@ def _adopt(
     chosen: ResolveOptions,
 ) -> int:
     address, task_id = Address(str(chosen.address)), TaskId(str(chosen.adopt))
-    _ensure_free(state, address, task_id)
+    ensure_free(state, address, task_id)
     attempt = state.open.get(address)
     project_id = chosen.project_id or (attempt.project_id if attempt else project.settings.project_id)
     if not project_id:
         raise UsageError("The task's project is not known.\nName it: --project-id ID")
-    task = _read(api, project_id, task_id)
+    task = read_task(api, project_id, task_id)
     machine.backend.begin(first=machine.first_state, reserve_bytes=0)
     by_hand.adopt(machine.backend, machine.clock, address, project_id, task)
     machine.backend.commit()
@@ -126,7 +126,12 @@ def _adopt(
     return 0
 
 
-def _ensure_free(state: State, address: Address, task_id: TaskId) -> None:
+def ensure_free(state: State, address: Address, task_id: TaskId) -> None:
+    """Pass if the address may have this task.
+
+    Raises:
+        UsageError: it is no address, it has a task already, or the task is another address's.
+    """
     if not re.fullmatch(ADDRESS_PATTERN, address):
         raise UsageError(f"{printable(address)!r} is not an address.")
     known = state.tasks.get(address)
@@ -142,7 +147,13 @@ def _ensure_free(state: State, address: Address, task_id: TaskId) -> None:
             )
 
 
-def _read(api: TaskApi, project_id: str, task_id: TaskId) -> RemoteTask:
+def read_task(api: TaskApi, project_id: str, task_id: TaskId) -> RemoteTask:
+    """A task of either type.
+
+    Raises:
+        UsageError: there is none.
+        ApiError: the service could not be asked.
+    """
     for task_type in (REAL_TIME, OFFLINE):
         task = api.read(project_id, task_id, task_type)
         if task is not None:

@@ -1,33 +1,51 @@
 """What a person says of a task whose fate looking alone does not settle.
 
-Rule: a person's word is recorded as such and nothing is sent. A task that is taken over is taken with
-unknown content, so that the next plan sends the whole body and the marker with it.
+Rule: a person's word is recorded as such and nothing is sent. A task that is taken over beside its
+manifest is compared with it at once, so that the next plan shows what differs. Without one it is taken
+with unknown content: the next plan sends the whole body.
 """
 
-from provisioner.core.address import Address
+from provisioner.core.address import Address, JSONObject
 from provisioner.core.calls import RemoteTask
 from provisioner.core.journal import Resolved, Verdict
+from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.marker import find_marker
+from provisioner.core.observed import kept
 from provisioner.core.state import Attempt, TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Clock, StateBackend
 
 
 def adopt(
-    backend: StateBackend, clock: Clock, address: Address, project_id: str, task: RemoteTask
+    backend: StateBackend,
+    clock: Clock,
+    address: Address,
+    project_id: str,
+    task: RemoteTask,
+    *,
+    spec: TaskSpec | None = None,
 ) -> TaskRecord:
     """Record a task as that of an address; whatever was open there is closed.
+
+    Args:
+        backend: where it is recorded.
+        clock: for when it was recorded.
+        address: whose task it is.
+        project_id: where it is.
+        task: as it was read.
+        spec: what the manifest asks for; None if that is not to be compared.
 
     Raises:
         StateError: it could not be recorded.
     """
     marker = find_marker(task.description)
+    body: JSONObject = kept(spec.body, task.body).body if spec is not None else {}
     record = TaskRecord(
         project_id=project_id,
         task_id=task.task_id,
         task_type=task.task_type,
-        spec={},
-        digest="",
+        spec=body,
+        digest=spec_digest(project_id, body) if spec is not None else "",
         request_id="",
         applied_at=utc_text(clock.now()),
         attempt=marker.attempt if marker else "",
