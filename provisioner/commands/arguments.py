@@ -125,6 +125,11 @@ COMMANDS: tuple[Command, ...] = (
         _operand("task_id", metavar="TASK_ID", help="the task"),
         _LOCK_TIMEOUT,
     )),
+    Command("export", "write every task of a WeData project as manifests and state", (
+        _operand("folder", nargs="?", default=None, metavar="FOLDER",
+                 help="where, below the manifests (default: there)"),
+        _LOCK_TIMEOUT,
+    )),
     Command("resolve", "find out what became of writes without an answer", (
         _operand("address", nargs="?", default=None, metavar="ADDRESS", help="a task, with one of:"),
         _flag("--adopt", metavar="TASK_ID", default=None, help="this is its task"),

@@ -200,6 +200,13 @@ def _import(terminal: Terminal, values: Namespace) -> int:
     return import_task(terminal, options_of(values), chosen)
 
 
+def _export(terminal: Terminal, values: Namespace) -> int:
+    from provisioner.commands.export import export
+
+    timeout = _lock_timeout(values)
+    return export(terminal, options_of(values), values.folder, lock_timeout_seconds=timeout)
+
+
 def _force_unlock(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.state import force_unlock
 
@@ -249,6 +256,7 @@ _FUNCTIONS: Mapping[str, Run] = {
     "state rm": _state_rm,
     "state accept": _state_accept,
     "import": _import,
+    "export": _export,
     "resolve": _resolve,
     "force-unlock": _force_unlock,
     "schema": _schema,

@@ -4,7 +4,8 @@ Rule: a plan is data. It holds no clock, no random order and no function to call
 and the same state give the same plan, byte for byte, and somebody else can carry it out later.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -75,6 +76,9 @@ class Change:
 
     spec: TaskSpec | None = None
     """What is asked for; None for a delete, and in a plan that was read from a file."""
+
+    renamed_from: Address | None = None
+    """For a create: the only task that is to go and is the same but for its name; a hint, nothing more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +173,7 @@ def make_plan(
     unsettled = tuple(_unsettled(state.open[address]) for address in addresses if address in state.open)
     return Plan(
         origin=origin,
-        changes=tuple(changes),
+        changes=tuple(_with_hints(changes)),
         unchanged=unchanged,
         unsettled=unsettled,
         protection=tuple(
@@ -180,6 +184,35 @@ def make_plan(
             and desired[address].prevent_destroy != state.tasks[address].protected
         ),
     )
+
+
+def _with_hints(changes: Sequence[Change]) -> Iterator[Change]:
+    """The changes; a create that may be the new name of a task that is to go says so.
+
+    Only where there is no doubt which one: one create and one delete with equal bodies.
+    """
+    goes = _by_content(changes, Action.DELETE, Reason.NOT_IN_MANIFESTS)
+    comes = _by_content(changes, Action.CREATE, Reason.NOT_IN_STATE) if goes else {}
+    old = {
+        comes[content][0]: goes[content][0]
+        for content in goes.keys() & comes.keys()
+        if len(goes[content]) == len(comes[content]) == 1
+    }
+    for change in changes:
+        yield replace(change, renamed_from=old[change.address]) if change.address in old else change
+
+
+def _by_content(changes: Iterable[Change], action: Action, reason: Reason) -> Mapping[str, list[Address]]:
+    """Addresses by what their tasks hold; a TaskName that is only the address does not count."""
+    found: dict[str, list[Address]] = {}
+    for change in changes:
+        if change.action is action and change.reason is reason:
+            body = dict((change.spec.body if change.spec is not None else change.before) or {})
+            if body.get("TaskName") == change.address:
+                del body["TaskName"]
+            content = json.dumps([change.project_id, body], sort_keys=True)
+            found.setdefault(content, []).append(change.address)
+    return found
 
 
 def protected_deletes(plan: Plan, state: State, desired: Mapping[Address, TaskSpec]) -> Iterator[Change]:

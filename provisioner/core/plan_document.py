@@ -221,6 +221,7 @@ def _change(change: Change) -> dict[str, Any]:
         "task_type": change.task_type,
         "task_id": change.task_id,
         "source": None if source is None else {"file": source.file, "line": source.line},
+        "renamed_from": change.renamed_from,
         "change": {
             "actions": list(_TERRAFORM_ACTIONS[change.action]),
             "before": shown_body(change.before),
@@ -282,6 +283,7 @@ def _read_unsettled(document: Mapping[str, Any]) -> Unsettled:
 
 def _read_change(document: Mapping[str, Any]) -> Change:
     task_id, source, change = document["task_id"], document["source"], document["change"]
+    renamed_from = document["renamed_from"]
     return Change(
         address=Address(_typed(document["address"], str)),
         action=_ACTIONS[tuple(_list(change["actions"]))],
@@ -292,6 +294,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         before=None if change["before"] is None else _typed(change["before"], dict),
         after=None if change["after"] is None else _typed(change["after"], dict),
         fields=tuple(_read_field(field) for field in _list(document["field_changes"])),
+        renamed_from=None if renamed_from is None else Address(_typed(renamed_from, str)),
         source=None if source is None else Source(_typed(source["file"], str), _typed(source["line"], int)),
     )
 

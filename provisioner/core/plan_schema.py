@@ -79,6 +79,10 @@ def _change() -> Schema:
             "description": "Where the manifest begins; null if there is none.",
             "anyOf": [_object(file=_TEXT, line=_COUNT), {"type": "null"}],
         },
+        renamed_from={
+            "type": ["string", "null"],
+            "description": "For a create: the task that is to go and is the same but for its name.",
+        },
         change=_object(
             actions={"enum": list(_ACTIONS.values())},
             before=_BODY,

@@ -23,7 +23,16 @@ from provisioner.errors import ApiError, ApiUnreachableError, CredentialsError
 _FEW = 10
 """So many tasks of a project are read one by one; more are listed first."""
 
-_Answer: TypeAlias = RemoteTask | ApiError | None
+Answer: TypeAlias = RemoteTask | ApiError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Which task is meant."""
+
+    project_id: str
+    task_id: TaskId
+    task_type: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +76,9 @@ class _Look:
             project for project, count in Counter(one.project_id for one in records).items() if count > _FEW
         }
         left = [one for one in records if one.project_id not in many or not self._is_listed_as_applied(one)]
-        for record, answer in self._read(left):
-            self._judge(record, answer)
+        names = [Named(one.project_id, one.task_id, one.task_type) for one in left]
+        for index, answer in read_each(names, self._api, self._workers):
+            self._judge(left[index], answer)
         return Looked(self._observed, self._unread)
 
     def _is_listed_as_applied(self, record: TaskRecord) -> bool:
@@ -78,7 +88,7 @@ class _Look:
         self._observed[record.task_id] = listed.body
         return True
 
-    def _judge(self, record: TaskRecord, answer: _Answer) -> None:
+    def _judge(self, record: TaskRecord, answer: Answer) -> None:
         if isinstance(answer, RemoteTask):
             self._observed[record.task_id] = answer.body
             return
@@ -108,23 +118,24 @@ class _Look:
             self._listings[project_id] = {task.task_id: task for task in listing.tasks}, listing
         return self._listings[project_id]
 
-    def _read(self, records: Sequence[TaskRecord]) -> Iterator[tuple[TaskRecord, _Answer]]:
-        """Each task alone, several at the same time."""
-        for ticket, record in enumerate(records):
-            self._workers.submit(ticket, _reading(self._api, record))
-        answered = 0
-        while answered < len(records):
-            for completed in self._workers.wait(None):
-                answered += 1
-                yield records[completed.ticket], cast("_Answer", completed.result)
+
+def read_each(names: Sequence[Named], api: TaskApi, workers: Workers) -> Iterator[tuple[int, Answer]]:
+    """Every task alone, several at the same time: its index, and the task, None or why there is no answer."""
+    for ticket, named in enumerate(names):
+        workers.submit(ticket, _reading(api, named))
+    answered = 0
+    while answered < len(names):
+        for completed in workers.wait(None):
+            answered += 1
+            yield completed.ticket, cast("Answer", completed.result)
 
 
-def _reading(api: TaskApi, record: TaskRecord) -> Callable[[], _Answer]:
+def _reading(api: TaskApi, named: Named) -> Callable[[], Answer]:
     """A read whose failure is an answer, because a worker must not raise."""
 
-    def read() -> _Answer:
+    def read() -> Answer:
         try:
-            return api.read(record.project_id, record.task_id, record.task_type)
+            return api.read(named.project_id, named.task_id, named.task_type)
         except ApiError as error:
             return error
 

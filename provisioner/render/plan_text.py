@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Plan, Reason
 from provisioner.core.plan_document import TYPE, shown_body
-from provisioner.core.text import printable
+from provisioner.core.text import printable, shell_word
 from provisioner.core.times import utc_text
 from provisioner.render.body import Pairs, body_lines, pair_lines
 from provisioner.render.field_changes import Level, change_lines, shown_sides
@@ -174,7 +174,7 @@ def _line_key(change: Change) -> Hashable:
 
 def _block_key(change: Change) -> Hashable:
     """Equal for changes that one block can stand for."""
-    kind = (change.action, change.reason, change.project_id, change.task_type)
+    kind = (change.action, change.reason, change.project_id, change.task_type, change.renamed_from)
     if change.action is Action.DELETE:
         return (*kind, change.address)
     if _is_whole(change):
@@ -211,7 +211,8 @@ def _row(change: Change) -> tuple[str, ...]:
     source = change.source
     place = f"{source.file.rpartition('/')[2]}:{source.line}" if source else f"[id={change.task_id}]"
     body = change.before if change.after is None else change.after
-    return printable(change.address), _route(body or {}), family(change.task_type), printable(place)
+    hint = f"# {_rename(change)}" if change.renamed_from is not None else ""
+    return printable(change.address), _route(body or {}), family(change.task_type), printable(place), hint
 
 
 def _route(body: JSONObject) -> str:
@@ -259,6 +260,8 @@ def _heading(pen: Pen, group: Group) -> Iterator[str]:
     if len(group) == 1:
         yield f"  # {pen.paint.bold(printable(change.address))} {verb}"
         yield from _why(group)
+        if change.renamed_from is not None:
+            yield f"  # ({_rename(change)})"
         if change.source:
             yield f"  #   {printable(f'{change.source.file}:{change.source.line}')}"
         return
@@ -277,6 +280,11 @@ def _verb(paint: Paint, group: Group) -> str:
         return f"{is_gone}; {_GONE_VERBS[change.action]}"
     verb = _VERBS[change.action]
     return paint.alarm(verb) if change.action in (Action.REPLACE, Action.DELETE) else verb
+
+
+def _rename(change: Change) -> str:
+    old, new = shell_word(str(change.renamed_from)), shell_word(change.address)
+    return f"this looks like a rename: provisioner state mv {old} {new}"
 
 
 def _why(group: Group) -> Iterator[str]:

@@ -104,7 +104,7 @@ def _forms(old: str, value: str | float | bool | None, name: str) -> Iterator[st
     elif not isinstance(value, str):
         texts = [record_text(value)]
     elif is_json(name):
-        texts = [_quoted(value)] if old.startswith('"') else [value, _quoted(value)]
+        texts = [quoted(value)] if old.startswith('"') else [value, quoted(value)]
     else:
         texts = list(_yaml_forms(old, value))
     yield from texts
@@ -118,10 +118,10 @@ def _yaml_forms(old: str, value: str) -> Iterator[str]:
         yield f"'{value.replace(style, style * 2)}'"
     elif style in ("|", ">"):
         yield from _block_forms(old, value)
-        yield f"{_quoted(value)}\n"
+        yield f"{quoted(value)}\n"
     elif style != '"':
         yield value
-    yield _quoted(value)
+    yield quoted(value)
 
 
 def _block_forms(old: str, value: str) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _block_forms(old: str, value: str) -> Iterator[str]:
     yield "\n".join([f"|{chomping}", *(indent + line if line else "" for line in lines)]) + "\n"
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
     """A text in double quotes, as YAML and JSON both read it."""
     text = json.dumps(value, ensure_ascii=False)
     return _REFUSED.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

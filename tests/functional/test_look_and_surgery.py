@@ -103,6 +103,21 @@ def test_surgery_that_cannot_be_done_changes_nothing(
     assert _records(applied) == before
 
 
+def test_a_rename_needs_no_new_task(applied: Project) -> None:
+    """The plan says what to type; typed, the task stays and only its name changes."""
+    task_id = _records(applied)["second"]["task_id"]
+    applied.write("manifests/second.yaml", task_manifest("renamed"))
+    planned = applied.run("plan").out
+    assert (
+        "  # renamed will be created\n  # (this looks like a rename: provisioner state mv second renamed)\n"
+        in planned
+    )
+    assert applied.run("state", "mv", "second", "renamed").code == 0
+    assert "Plan: 0 to add, 1 to change, 0 to destroy." in applied.run("plan").out
+    assert applied.run("apply", "-auto-approve").code == 0
+    assert _records(applied)["renamed"]["task_id"] == task_id
+
+
 def test_accepting_without_a_state_file_is_nothing_to_do(project: Project) -> None:
     """And makes none."""
     assert project.run("state", "accept").out == "There is no state file.\n"

@@ -16,14 +16,16 @@ from builders import STACK
 from fakes import ORIGIN, START, WINDOW, WINDOW_SECONDS, SyncWorkers, WatchedDisk
 from provisioner.commands.outcome import _exit_code
 from provisioner.core.address import Address, TaskId
+from provisioner.core.drift import Observed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import without_marker
 from provisioner.core.plan import Change, make_plan
 from provisioner.core.state import Remote, State
+from provisioner.engine.look import look_at
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Outcome, Run, Wish, keep_protection
 from provisioner.engine.steps import Context
-from provisioner.errors import ApiError, ProvisionerError, StateDamagedError, StateError
+from provisioner.errors import ApiError, ProvisionerError, StalePlanError, StateDamagedError, StateError
 from provisioner.store import backend as backend_module
 from provisioner.store.backend import LocalBackend
 from provisioner.store.lock import Holder
@@ -403,11 +405,28 @@ def _applied(client: Client, outside: Outside, wanted: Manifests, *, wait: bool)
             use_marker=True,
             record_of=backend.record_of,
         )
-        wish = Wish(
-            desired=wanted, plan_of=lambda state: make_plan(wanted, state, ORIGIN), first=_first, wait=wait
-        )
-        run = Run(wish, context, outside, window=WINDOW, earlier=WINDOW, tell=lambda _: None)
-        return run.carry_out(run.prepare())
+        try:
+            return _carried_out(context, outside, wanted, {}, wait=wait)
+        except StalePlanError:
+            # What somebody changed by hand is looked at, and what the manifests say is meant.
+            records = backend.state.tasks.values()
+            observed = look_at(records, client, outside.workers, lag_seconds=WINDOW.lag).observed
+            return _carried_out(context, outside, wanted, observed, wait=wait)
+
+
+def _carried_out(
+    context: Context, outside: Outside, wanted: Manifests, observed: Observed, *, wait: bool
+) -> Outcome:
+    """One run; refreshed by what was observed, if anything was."""
+    wish = Wish(
+        desired=wanted,
+        plan_of=lambda state: make_plan(wanted, state, ORIGIN, observed),
+        first=_first,
+        wait=wait,
+        observed=observed,
+    )
+    run = Run(wish, context, outside, window=WINDOW, earlier=WINDOW, tell=lambda _: None)
+    return run.carry_out(run.prepare())
 
 
 def _first(empty: State) -> State:

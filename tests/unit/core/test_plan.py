@@ -240,3 +240,36 @@ def test_what_was_not_looked_at_is_planned_from_the_state() -> None:
     unseen = a_state(records={"t": a_record(a_spec("t"), digest="")})
     assert _decided(_refreshed([new], a_state(a_spec("t")), {})) == [("t", "update", "manifest_changed")]
     assert _decided(_refreshed([new], unseen, {"t": new.body})) == [("t", "update", "content_not_known")]
+
+
+# ── renames ─────────────────────────────────────────────────────────────────
+
+
+def _hints(desired: list[Any], *applied: Any, **origin: Any) -> dict[str, str | None]:
+    return {
+        change.address: change.renamed_from
+        for change in a_plan(*desired, state=a_state(*applied), **origin).changes
+    }
+
+
+def test_one_that_goes_and_one_that_comes_with_the_same_body_look_like_a_rename() -> None:
+    """Whether or not TaskName was left to be the address."""
+    assert _hints([a_spec("new")], a_spec("old")) == {"new": "old", "old": None}
+    named: dict[str, Any] = {"TaskName": "orders"}
+    assert _hints([a_spec("new", **named)], a_spec("old", **named))["new"] == "old"
+
+
+@pytest.mark.parametrize(
+    ("desired", "applied"),
+    [
+        ([a_spec("new", SyncType=1)], [a_spec("old")]),
+        ([a_spec("new", project_id="2")], [a_spec("old")]),
+        ([a_spec("new", TaskName="orders")], [a_spec("old")]),
+        ([a_spec("new"), a_spec("newer")], [a_spec("old")]),
+        ([a_spec("new")], [a_spec("old"), a_spec("older")]),
+    ],
+    ids=["another body", "another project", "another name", "two come", "two go"],
+)
+def test_where_there_is_doubt_nothing_is_hinted(desired: list[Any], applied: list[Any]) -> None:
+    """A wrong hint would be worse than none."""
+    assert set(_hints(desired, *applied).values()) == {None}

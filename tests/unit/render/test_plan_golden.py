@@ -122,6 +122,11 @@ def refreshed() -> Plan:
     return make_plan(wanted, a_state(*old), an_origin(refreshed=True), observed)
 
 
+def looks_renamed() -> Plan:
+    """One task with another address, and nothing else about it."""
+    return a_plan(a_spec("orders-to-lake-v2"), state=a_state(a_spec()))
+
+
 def nothing_to_refresh() -> Plan:
     """Every task is there as its manifest says."""
     spec = a_spec()
@@ -165,6 +170,7 @@ CASES: dict[str, Callable[[], Plan]] = {
         many_creates,
         many_deletes,
         refreshed,
+        looks_renamed,
         nothing_to_refresh,
         unsettled,
         only_unsettled,

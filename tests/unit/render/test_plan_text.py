@@ -270,3 +270,12 @@ def test_nodes_that_read_stand_before_nodes_that_write() -> None:
         _shown(a_spec("t", Nodes=None), before=[old]),
     ):
         assert re.findall(r'Nodes\["(.)"\]', shown) == ["c", "d", "a", "b"]
+
+
+def test_a_rename_among_many_is_hinted_on_its_line() -> None:
+    """Where every create has a line and no block."""
+    new = [a_spec(f"t-{number:02d}", Description=str(number)) for number in range(25)]
+    shown = _shown(*new, before=[a_spec("old", Description="7")])
+    (line,) = [line for line in shown.split("\n") if "looks like a rename" in line]
+    assert "t-07 " in line
+    assert line.endswith("# this looks like a rename: provisioner state mv old t-07")
