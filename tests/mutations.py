@@ -1,7 +1,6 @@
 """Bytes changed at random, the same way for the same seed: for fuzz tests."""
 
 import random
-from collections.abc import Sequence
 
 _JSON = [
     b'"',
@@ -91,7 +90,7 @@ def _change(data: bytearray, chance: random.Random) -> None:
 
 def _swap_lines(data: bytearray, chance: random.Random) -> None:
     """Two lines in each other's place, or one of them twice."""
-    lines: Sequence[bytes] = bytes(data).splitlines(keepends=True)
+    lines = bytes(data).splitlines(keepends=True)
     if len(lines) < 2:
         return
     one, other = chance.randrange(len(lines)), chance.randrange(len(lines))
