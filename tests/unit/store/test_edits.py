@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from provisioner.core.problem import ProblemsFoundError
 from provisioner.store.documents import load_documents, parse_text
-from provisioner.store.edits import Edit, _edited, edit_file
+from provisioner.store.edits import Edit, _edited, _says, edit_file
 
 YAML = """\
 # about orders
@@ -79,6 +79,15 @@ def test_the_value_is_changed_and_everything_else_stays(
 def test_what_cannot_be_changed_alone_is_left(path: tuple[str | int, ...], value: str) -> None:
     """What others repeat, what is more than a value, what is not there, what no file can say."""
     assert _change(YAML, path, value) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["a: x\nb: 2\n---\nc: 3\n", "a: x\nb: 1\n---\nc: 4\n", "a: x\nb: 1\n", "a: x: y\n"]
+)
+def test_an_edit_that_would_reach_further_is_none(text: str) -> None:
+    """Beside the value, in another document, or a document gone."""
+    before, _ = parse_text("a: y\nb: 1\n---\nc: 3\n", "x.yaml")
+    assert not _says(text, "x.yaml", Edit(index=0, path=("a",), value="x"), before)
 
 
 def test_a_setting_may_stay_a_number() -> None:
