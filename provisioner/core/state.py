@@ -205,9 +205,9 @@ def decode(data: bytes, name: str, *, accept_edits: bool = False) -> State:
 
 def _quick(data: bytes, name: str) -> State | None:
     """The state of a file that is laid out as ``encode`` does, its specs unread; None for any other."""
-    pieces, specs = _without_specs(data, name)
+    rest, specs = _without_specs(data, name)
     try:
-        document = json.loads(b"".join(pieces))
+        document = json.loads(rest)
         left = iter(specs)
         state = _state(document, left)
     except (KeyError, TypeError, ValueError, RecursionError):
@@ -216,8 +216,8 @@ def _quick(data: bytes, name: str) -> State | None:
     return state if is_whole else None
 
 
-def _without_specs(data: bytes, name: str) -> tuple[list[bytes], list[Unread]]:
-    """A file with null for every spec that is not empty, in pieces, and those specs in order."""
+def _without_specs(data: bytes, name: str) -> tuple[bytes, list[Unread]]:
+    """A file with null for every spec that is not empty, and those specs in order."""
     pieces, specs = [], []
     done, begin = 0, data.find(_SPEC_BEGINS, data.find(_TASKS))
     while begin >= 0:
@@ -226,7 +226,7 @@ def _without_specs(data: bytes, name: str) -> tuple[list[bytes], list[Unread]]:
         specs.append(Unread(name, data, begin, end))
         pieces += [data[done:begin], b"null"]
         done, begin = end, data.find(_SPEC_BEGINS, end)
-    return [*pieces, data[done:]], specs
+    return b"".join([*pieces, data[done:]]), specs
 
 
 def _state(document: Mapping[str, Any], unread: Iterator[Unread]) -> State:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 PATH = os.path.join(".provisioner", "manifests.cache")
+_CHECKSUM_BYTES = 64
 
 
 class Head(NamedTuple):
@@ -51,7 +52,8 @@ class ManifestCache:
         if self._new == self._old:
             return
         text = json.dumps(self._new, ensure_ascii=True, separators=(",", ":"))
-        data = f"{_checksum(self._key, text)}\n{text}".encode()
+        content = text.encode()
+        data = _checksum(self._key, content) + b"\n" + content
         temporary = f"{path}.{os.getpid()}.tmp"
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -68,15 +70,17 @@ def load_cache(key: str, path: str = PATH) -> ManifestCache:
     """The cache for this key; an empty one if there is none that can be believed."""
     try:
         with open(path, "rb") as file:
-            checksum, _, text = file.read().partition(b"\n")
+            checksum, content = file.readline(_CHECKSUM_BYTES + 1).rstrip(b"\n"), file.read()
     except OSError:
         return ManifestCache({}, key)
-    if checksum.decode("latin-1") != _checksum(key, text.decode("latin-1")):
+    if checksum != _checksum(key, content):
         return ManifestCache({}, key)
-    document: dict[str, Any] = json.loads(text)
+    document: dict[str, Any] = json.loads(content)
     entries = {name: (digest, [Head(*head) for head in heads]) for name, (digest, heads) in document.items()}
     return ManifestCache(entries, key)
 
 
-def _checksum(key: str, text: str) -> str:
-    return hashlib.sha256(f"{key}\n{text}".encode("latin-1")).hexdigest()
+def _checksum(key: str, content: bytes) -> bytes:
+    checksum = hashlib.sha256(key.encode())
+    checksum.update(content)
+    return checksum.hexdigest().encode()
