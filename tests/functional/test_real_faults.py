@@ -200,7 +200,7 @@ def test_a_snapshot_without_room_leaves_everything_in_the_journal(
         "Make room on the disk and run the command again.\n"
         "What was done is recorded in the journal.\n"
         "Continue with:\n"
-        "  provisioner apply\n"
+        "  provisioner apply --parallelism=4\n"
     )
     assert len(json.loads(remote.project.run("show", "--json").out)["tasks"]) == 102
     small_disk.make_room()
@@ -264,7 +264,7 @@ def test_what_cannot_be_recorded_is_named_with_its_task_id(remote: Remote) -> No
     for number, task_id in enumerate(task_ids):
         assert task_id in named, (number, err)
     assert "Nothing more was sent. The next run looks for what was in flight.\n" in named
-    assert named.endswith("Continue with:\n  provisioner apply\n")
+    assert named.endswith("Continue with:\n  provisioner apply --parallelism=3\n")
     assert remote.creates() == 3
 
     shown = remote.project.run("show").out
@@ -659,7 +659,7 @@ def test_a_run_in_progress_and_an_interrupted_one_are_told_of(remote: Remote, co
     remote.emulator.faults.add("answer_late", CREATE)
     process = remote.start()
     remote.wait_for_tasks(1)
-    who = f": __main__.py apply, pid {process.pid} on {os.uname().nodename}, since 2"
+    who = f": provisioner apply, pid {process.pid} on {os.uname().nodename}, since 2"
     in_progress = remote.project.run(command)
     assert in_progress.err.startswith(f"A run is in progress{who}")
     assert in_progress.err.endswith("What is shown may be out of date.\n")

@@ -18,16 +18,43 @@ def joined(part: Sequence[str]) -> bytes:
     return "".join(part).encode()
 
 
-def has_children() -> bool:
-    """Whether a process was left behind."""
+class Forks:
+    """The processes that were started; other tests of this run may have some of their own."""
+
+    def __init__(self) -> None:
+        self.pids: list[int] = []
+
+    def __call__(self) -> int:
+        pid = _fork()
+        self.pids.append(pid)
+        return pid
+
+    def left(self) -> list[int]:
+        """Those that are still there, or that nobody has waited for."""
+        return [pid for pid in self.pids if is_child(pid)]
+
+
+_fork = os.fork
+
+
+def is_child(pid: int) -> bool:
+    """Whether this process has such a child, running or not waited for."""
     try:
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return False
     return True
 
 
-def test_every_part_is_answered_in_order() -> None:
+@pytest.fixture
+def forks(monkeypatch: pytest.MonkeyPatch) -> Forks:
+    """Every fork, noted."""
+    noted = Forks()
+    monkeypatch.setattr(os, "fork", noted)
+    return noted
+
+
+def test_every_part_is_answered_in_order(forks: Forks) -> None:
     """The first one here, the others in processes of their own, none of which stays."""
     own = os.getpid()
     pids = shared(PARTS, lambda _: str(os.getpid()).encode())
@@ -35,7 +62,8 @@ def test_every_part_is_answered_in_order() -> None:
     assert len(set(pids)) == 3
     assert shared(PARTS, joined) == JOINED
     assert shared(PARTS[:1], joined) == JOINED[:1]
-    assert not has_children()
+    assert len(forks.pids) == 4
+    assert forks.left() == []
 
 
 def test_answer_may_be_larger_than_a_pipe() -> None:
@@ -60,7 +88,7 @@ def exits() -> None:
 
 @pytest.mark.parametrize("end", [dies, raises, exits])
 def test_what_a_process_does_not_answer_is_done_here(
-    end: Callable[[], None], capfd: pytest.CaptureFixture[str]
+    end: Callable[[], None], forks: Forks, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Killed, failed or gone: the result is the same, and nobody hears of it."""
     own = os.getpid()
@@ -71,7 +99,7 @@ def test_what_a_process_does_not_answer_is_done_here(
         return joined(part)
 
     assert shared(PARTS, work) == JOINED
-    assert not has_children()
+    assert forks.left() == []
     assert capfd.readouterr() == ("", "")
 
 
@@ -86,7 +114,7 @@ def test_no_process_to_be_had_is_no_problem(missing: str, monkeypatch: pytest.Mo
     assert shared(PARTS, joined) == JOINED
 
 
-def test_no_process_outlives_a_failure() -> None:
+def test_no_process_outlives_a_failure(forks: Forks) -> None:
     """An error or Ctrl-C here ends the others too."""
     own = os.getpid()
 
@@ -97,7 +125,8 @@ def test_no_process_outlives_a_failure() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         shared(PARTS, work)
-    assert not has_children()
+    assert len(forks.pids) == 2
+    assert forks.left() == []
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
@@ -119,6 +148,7 @@ def test_half_an_answer_is_none() -> None:
 
 def test_few_pieces_of_work_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """And many are shared among the cores, up to a bound."""
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     assert [processes_for(count, least=150) for count in (0, 149, 299, 300, 900, 100_000)] == [
         1,
@@ -143,4 +173,6 @@ def test_with_threads_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> N
     finally:
         done.set()
         thread.join()
+    # Whether other tests of this run have left a thread is not this one's matter.
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
     assert processes_for(100_000, least=150) == 2
