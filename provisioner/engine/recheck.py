@@ -135,7 +135,7 @@ def _text(complaints: Sequence[str], *, destroy: bool) -> str:
     more = f"\n  … and {len(complaints) - _SHOWN_TASKS} more" if len(complaints) > _SHOWN_TASKS else ""
     plan, apply = ("plan --destroy", "destroy") if destroy else ("plan", "apply")
     return (
-        f"Tasks changed in WeData since the plan was made.\n{named}{more}\n"
+        f"Tasks in WeData are not as the plan has them, or cannot be read yet.\n{named}{more}\n"
         f"Nothing was sent. To see what would be done now:\n  provisioner {plan} --refresh\n"
         f"To do it, after asking:\n  provisioner {apply} --refresh"
     )

@@ -130,7 +130,7 @@ def _refused_change(remote: Project, emulator: EmulatorServer) -> str:
 def test_apply_does_not_write_over_what_somebody_changed(remote: Project, emulator: EmulatorServer) -> None:
     """Exit 4, the field, and what to type; typed, it shows both changes and makes them."""
     err = _refused_change(remote, emulator)
-    assert "Tasks changed in WeData since the plan was made.\n" in err
+    assert "Tasks in WeData are not as the plan has them, or cannot be read yet.\n" in err
     assert '  second (manifests/second.yaml:1): Description is "theirs", not "x"\n' in err
     assert "provisioner plan --refresh\n" in err
     planned = remote.run("plan", "--refresh", "--out=saved.plan")
