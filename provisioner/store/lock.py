@@ -8,6 +8,7 @@ its name leads to.
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ _AFTER_ALL = 2**62
 
 _PADDED_BYTES = 1024
 """The text is written over the old one at once, blanks included: killed in between, the old one stands."""
+
+_TRIES = 10
+_UNNAMED_SECONDS = 0.2
+"""How often, and how long, a lock is looked at whose file does not say who holds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ class StateLock:
         """
         with translated("lock", self.path):
             self._disk.make_folder(os.path.dirname(self.path))
-            handle = self._disk.lock(self.path)
+            handle = self._taken()
         if handle is None:
             raise StateLockedError(self._held_by())
         self._handle = handle
@@ -121,6 +126,19 @@ class StateLock:
         """Whether a run holds the lock at this moment."""
         with translated("read", self.path):
             return self._disk.is_locked(self.path)
+
+    def _taken(self) -> int | None:
+        """The file, locked; None if somebody else holds it.
+
+        Whoever has just taken it, or is about to leave it, is not named in it for a moment: after
+        that it is free or says who.
+        """
+        for _ in range(_TRIES):
+            handle = self._disk.lock(self.path)
+            if handle is not None or self.holder() is not None:
+                return handle
+            time.sleep(_UNNAMED_SECONDS / _TRIES)
+        return None
 
     def _held_by(self) -> str:
         holder = self.holder()
