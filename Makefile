@@ -19,7 +19,7 @@ APPLIES ?= 200
 SEED ?= 1
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-long check bench lock golden clean
+.PHONY: demo test test-long long-processes long-schedules long-seeds check bench lock golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/provisioner validate
@@ -34,10 +34,21 @@ test: check
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/*,provisioner/engine/*,provisioner/store/*'
 
-test-long: $(VENV)/.test
-	$(BIN)/python tests/chaos/chaos.py --tasks 200 --kills $(KILLS) --seed $(SEED)
+# Parts that do not disturb each other: make -j3 test-long.
+CHAOS_SEEDS := 1 2 3 4
+test-long: $(CHAOS_SEEDS:%=long-chaos-%) long-processes long-schedules long-seeds
+
+long-chaos-%: $(VENV)/.test
+	$(BIN)/python tests/chaos/chaos.py --tasks 200 --seed $* --kills $$(($(KILLS) / $(words $(CHAOS_SEEDS))))
+
+long-processes: $(VENV)/.test
 	$(BIN)/python tests/chaos/two_processes.py --rounds $(ROUNDS) --applies $(APPLIES) --seed $(SEED)
-	SIMULATION=long $(BIN)/python -m pytest -q -s tests/simulation
+
+long-schedules: $(VENV)/.test
+	SIMULATION=long $(BIN)/python -m pytest -v --durations=0 tests/simulation -k 'within_the_budget or left_out'
+
+long-seeds: $(VENV)/.test
+	SIMULATION=long $(BIN)/python -m pytest -v -s tests/simulation -k 'random'
 
 check: $(VENV)/.test
 	$(BIN)/ruff check

@@ -45,7 +45,9 @@ def played(play: Callable[[int], str], count: int) -> Iterator[str]:
     batches = [_Batch(play, range(first, min(first + size, count))) for first in range(0, count, size)]
     context = multiprocessing.get_context("fork")
     with context.Pool(PROCESSES, initializer=_untraced) as pool:
-        for broken in pool.imap_unordered(_broken_in, batches):
+        for done, broken in enumerate(pool.imap_unordered(_broken_in, batches), 1):
+            if IS_LONG and done % 100 == 0:
+                print(f"{min(done * size, count):,} of {count:,} seeds", flush=True)
             yield from broken
 
 
