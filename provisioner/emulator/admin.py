@@ -14,6 +14,8 @@ from provisioner.emulator.service import Service
 from provisioner.emulator.switches import Switches
 from provisioner.errors import UsageError
 
+_APPROVE = "/approve"
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
@@ -33,7 +35,10 @@ class RecordedCall:
 
 
 class Admin:
-    """``GET calls | tasks | switches``, ``POST faults | switches | tasks/ID``; JSON both ways."""
+    """``GET calls | tasks | switches``, ``POST faults | switches | tasks/ID | tasks/ID/approve``.
+
+    JSON both ways; an approval has no body.
+    """
 
     def __init__(
         self, service: Service, faults: Faults, switches: Switches, calls: Sequence[RecordedCall]
@@ -52,6 +57,9 @@ class Admin:
         name, _, rest = path.partition("/")
         if method == "GET":
             return self._look(name)
+        if name == "tasks" and rest.endswith(_APPROVE):
+            self._service.approve(rest.removesuffix(_APPROVE))
+            return self._switches.all()
         try:
             document = read_json(body)
         except ValueError as error:
@@ -83,5 +91,5 @@ class Admin:
 def _nothing(method: str, name: str) -> UsageError:
     return UsageError(
         f"There is no {method} {name!r:.80}. "
-        "There are: GET calls, tasks, switches; POST faults, switches, tasks/ID."
+        "There are: GET calls, tasks, switches; POST faults, switches, tasks/ID, tasks/ID/approve."
     )

@@ -12,12 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from provisioner.emulator.refused import RefusedError
-from provisioner.emulator.storage import VISIBLE_FROM, Task
 from provisioner.emulator.switches import Switches
+from provisioner.emulator.task import COMMITTED, IN_DEVELOPMENT, VISIBLE_FROM, Task, is_of_type
 
-OFFLINE = 202
-
-_FILTERS = ("TaskId", "ProductionState")
+_PRODUCTION = "ProductionState"
+_FILTERS = ("TaskId", _PRODUCTION)
 _ORDER = "CreateTime"
 _DIRECTIONS = ("ASC", "DESC")
 
@@ -31,6 +30,8 @@ def listed(
         RefusedError: a filter or an order is unknown.
     """
     filters, orders = parameters.get("Filters") or [], parameters.get("OrderFields") or []
+    if switches["production_filter"] == "refuse" and any(one.get("Name") == _PRODUCTION for one in filters):
+        raise _unsupported(_PRODUCTION)
     if switches["unknown_filter"] == "refuse":
         _ensure_known(filters, orders)
     found = [task for task in tasks if _is_listed(task, parameters, now) and _passes(task, filters)]
@@ -39,33 +40,33 @@ def listed(
     return found
 
 
-def is_of_type(task: Task, parameters: Mapping[str, Any]) -> bool:
-    """Whether a task is of the type that a read asks for; real-time tasks are the default."""
-    return bool((task["TaskType"] == OFFLINE) == (parameters.get("TaskType") == OFFLINE))
+def wants_production(parameters: Mapping[str, Any]) -> bool:
+    """Whether a listing is of the production state."""
+    filters = parameters.get("Filters") or []
+    return any(one.get("Name") == _PRODUCTION and "true" in (one.get("Values") or ()) for one in filters)
 
 
 def _ensure_known(filters: Sequence[Mapping[str, Any]], orders: Sequence[Mapping[str, Any]]) -> None:
     for one in filters:
         if one.get("Name") not in _FILTERS:
-            message = f"The filter `{one.get('Name')}` is not supported."
-            raise RefusedError("InvalidParameter.InvalidFilterParameter", message)
+            raise _unsupported(one.get("Name"))
     for order in orders:
         if order.get("Name") != _ORDER or order.get("Direction") not in _DIRECTIONS:
             message = f"The order `{order.get('Name')} {order.get('Direction')}` is not supported."
             raise RefusedError("InvalidParameterValue", message)
 
 
+def _unsupported(name: object) -> RefusedError:
+    return RefusedError("InvalidParameter.InvalidFilterParameter", f"The filter `{name}` is not supported.")
+
+
 def _is_listed(task: Task, parameters: Mapping[str, Any], now: float) -> bool:
+    is_there = task[COMMITTED] is not None if wants_production(parameters) else task[IN_DEVELOPMENT]
     is_visible = task["ProjectId"] == parameters["ProjectId"] and task[VISIBLE_FROM] <= now
-    return is_visible and is_of_type(task, parameters)
+    return is_there and is_visible and is_of_type(task, parameters)
 
 
 def _passes(task: Task, filters: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether every filter lets it through."""
-    for one in filters:
-        values = one.get("Values") or []
-        if one.get("Name") == "TaskId" and task["TaskId"] not in values:
-            return False
-        if one.get("Name") == "ProductionState" and "true" in values and not task.get("HasVersion"):
-            return False
-    return True
+    """Whether every filter by TaskId lets it through."""
+    wanted = [one.get("Values") or [] for one in filters if one.get("Name") == "TaskId"]
+    return all(task["TaskId"] in values for values in wanted)

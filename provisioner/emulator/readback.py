@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provisioner.emulator.definition import Definition, Field
-from provisioner.emulator.listing import OFFLINE
-from provisioner.emulator.storage import Task
 from provisioner.emulator.switches import Switches
+from provisioner.emulator.task import Task, is_offline
 
 _UNSET: Mapping[str, Any] = {
     **dict.fromkeys(("Description", "ScheduleTaskId", "InLongStreamId", "TaskMode"), ""),
@@ -55,7 +54,7 @@ def read_back(task: Task, definition: Definition, switches: Switches) -> dict[st
 
 
 def _is_whole_database(task: Task) -> bool:
-    return task.get("SyncType") == _WHOLE_DATABASE and task["TaskType"] != OFFLINE
+    return task.get("SyncType") == _WHOLE_DATABASE and not is_offline(task)
 
 
 def _with(settings: Settings, more: Settings) -> list[Mapping[str, Any]]:

@@ -9,19 +9,13 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
-from typing import Any
 
 from provisioner.emulator.definition import Definition
 from provisioner.emulator.folder import Folder, FolderError
 from provisioner.emulator.json_text import read_json
 from provisioner.emulator.parameters import Checker
 from provisioner.emulator.refused import RefusedError
-
-Task = dict[str, Any]
-"""TaskInfo as the service has it; keys that begin with ``_`` are the emulator's own."""
-
-VISIBLE_FROM = "_visible_from"
-"""From when on a task is listed, in Unix seconds by the service's clock."""
+from provisioner.emulator.task import BODIES, OWN, VISIBLE_FROM, Task, completed
 
 _FILE = "tasks.sqlite3"
 _NEEDED: Mapping[str, type | tuple[type, ...]] = {
@@ -60,7 +54,8 @@ class Storage:
             self._database = _database(self._folder)
             checker = Checker(definition, knows_china=True, takes_null=True)
             rows = self._database.execute("SELECT id, task FROM tasks ORDER BY rowid")
-            self.tasks = {str(task_id): _task(task_id, text, checker) for task_id, text in rows}
+            tasks = {str(task_id): _task(task_id, text, checker) for task_id, text in rows}
+            self.tasks = {task_id: completed(task, definition) for task_id, task in tasks.items()}
         except (OSError, sqlite3.Error, ValueError, RefusedError) as error:
             self.close()
             raise _unusable(folder, error) from error
@@ -127,9 +122,14 @@ def _task(task_id: object, text: object, checker: Checker) -> Task:
     task = read_json(text) if isinstance(text, str) else None
     if not isinstance(task, dict) or task.get("TaskId") != task_id:
         raise ValueError(f"row {task_id!r:.80} is not a task")
-    if lacking := [name for name, type_ in _NEEDED.items() if not isinstance(task.get(name), type_)]:
+    lacking = [name for name, type_ in _NEEDED.items() if not isinstance(task.get(name), type_)]
+    lacking += [name for name, (value, types) in OWN.items() if not isinstance(task.get(name, value), types)]
+    if lacking:
         raise ValueError(f"task {task_id!r:.80} has no {lacking[0]}")
-    checker.check({k: v for k, v in task.items() if k != VISIBLE_FROM}, "IntegrationTaskInfo")
+    checker.check({name: value for name, value in task.items() if name not in OWN}, "IntegrationTaskInfo")
+    for content in (task.get(name) for name in BODIES):
+        if content is not None:
+            checker.check(content, "IntegrationTaskInfo")
     return task
 
 

@@ -36,6 +36,8 @@ _NAMED = ("accept", "InvalidParameter", "FailedOperation")
 _READ = ("as_written", "reserialised")
 _TAKEN = ("refuse", "ignore")
 _MODES = ("captured", "keep", "empty")
+_LOCKS = ("no", "others", "holder")
+_CONFLICTS = ("UnsupportedOperation", "FailedOperation", "ResourceUnavailable")
 _NUMBERED = ("keep", "renumber", "renumber_all")
 
 SWITCHES = (
@@ -63,7 +65,31 @@ SWITCHES = (
     Switch("settings_order", "as_written", ("as_written", "reversed"), _ASSUMED, "name-value lists as read"),
     Switch("json_settings", "as_written", _READ, _ASSUMED, "settings that hold JSON, as read"),
     Switch("task_mode", "captured", _MODES, _DOCUMENTED, "TaskMode; captured: empty for whole databases"),
-    Switch("modify_needs_lock", "no", ("no", "yes"), _ASSUMED, "whether others' locks forbid a modify"),
+    Switch("production_filter", "accept", ("accept", "refuse"), _DOCUMENTED, "the filter ProductionState"),
+    Switch("development_status", "same", ("same", "new"), _ASSUMED, "Status in development: the job's, or 0"),
+    Switch("submit_flag", "true", ("true", "null"), _DOCUMENTED, "Submit once committed; captured: null"),
+    Switch("commit_default", "0", ("0", "1"), _ASSUMED, "the CommitType of a commit that says none"),
+    Switch(
+        "approval", "none", ("none", "needed"), _DOCUMENTED, "whether commits wait: POST tasks/ID/approve"
+    ),
+    Switch(
+        "run_preconditions", "strict", ("strict", "lenient"), _ASSUMED, "whether run actions look at Status"
+    ),
+    Switch("precondition_code", _CONFLICTS[0], _CONFLICTS, _ASSUMED, "how a wrong Status is said"),
+    Switch("modify_running", "accept", ("accept", "refuse"), _ASSUMED, "a modify while the job runs"),
+    Switch("transition_reads", 0, (), _ASSUMED, "how many reads show Status 2 or 5 before the final one"),
+    Switch("transition_seconds", 0, (), _ASSUMED, "how long Status 2 or 5 lasts"),
+    Switch("start_ends", "running", ("running", "failed"), _ASSUMED, "what a job that starts ends up as"),
+    Switch("create_takes_lock", "yes", ("yes", "no"), _DOCUMENTED, "whether a new task is its creator's"),
+    Switch("modify_needs_lock", "no", _LOCKS, _ASSUMED, "whose lock a modify needs; others: nobody else's"),
+    Switch("commit_needs_lock", "others", _LOCKS, _DOCUMENTED, "whose lock a commit needs"),
+    Switch("delete_needs_lock", "no", _LOCKS, _ASSUMED, "whose lock a delete needs"),
+    Switch("rob", "allowed", ("allowed", "refused"), _ASSUMED, "whether somebody's lock can be taken away"),
+    Switch("lock_expires_seconds", 0, (), _ASSUMED, "how long a lock lasts; 0 = until it is given back"),
+    Switch(
+        "delete_removes", "both", ("both", "development"), _ASSUMED, "which states of a task a delete takes"
+    ),
+    Switch("delete_fails", "no", ("no", "yes"), _DOCUMENTED, "a delete is DeleteFlag 1, with a reason"),
 )
 BY_NAME: Mapping[str, Switch] = {switch.name: switch for switch in SWITCHES}
 
@@ -99,6 +125,7 @@ def _checked(name: str, value: object) -> str | int:
     if switch is None:
         raise UsageError(f'There is no switch "{name:.80}". There are: {", ".join(BY_NAME)}.')
     if switch.values:
+        value = str(value) if type(value) is int else value
         if value not in switch.values:
             raise UsageError(f'The switch "{name}" takes {" or ".join(switch.values)}, not {value!r:.80}.')
         return str(value)

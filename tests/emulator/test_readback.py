@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from provisioner.emulator import definition
-from provisioner.emulator.service import OWNER, Service
+from provisioner.emulator.service import Service
 from provisioner.emulator.storage import Storage
 from provisioner.emulator.switches import Switches
+from provisioner.emulator.tasks import OWNER
 
 
 def _read(info: dict[str, Any], *, modify: bool = False, **switches: Any) -> dict[str, Any]:

@@ -504,7 +504,7 @@ def test_listings_filter(emulator: EmulatorServer) -> None:
 
 def test_a_modify_may_need_the_lock(emulator: EmulatorServer) -> None:
     """Refused while somebody else holds it."""
-    url = _with(emulator, modify_needs_lock="yes")
+    url = _with(emulator, modify_needs_lock="others")
     task_id = _call(url, CREATE)["TaskId"]
     emulator.service.edit(task_id, {"Locker": "somebody"})
     modify = {"ProjectId": "1", "TaskInfo": {"TaskId": task_id, "TaskName": "b"}}

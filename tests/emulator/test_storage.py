@@ -20,7 +20,8 @@ from provisioner.emulator import definition
 from provisioner.emulator.folder import FolderError
 from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.server import EmulatorServer
-from provisioner.emulator.storage import VISIBLE_FROM, Storage
+from provisioner.emulator.storage import Storage
+from provisioner.emulator.task import DRAFT
 
 TASK: dict[str, Any] = {
     "TaskId": "t1",
@@ -28,7 +29,7 @@ TASK: dict[str, Any] = {
     "TaskType": 201,
     "Status": 1,
     "CreateTime": "2026-01-01 00:00:00",
-    VISIBLE_FROM: 0.0,
+    **DRAFT,
 }
 
 

@@ -356,7 +356,7 @@ VALUES = [
     (switch.name, value)
     for switch in SWITCHES
     for value in switch.values
-    if switch.name not in ("site", "create_offline", "create_keeps")
+    if switch.name not in ("site", "create_offline", "create_keeps", "delete_fails")
 ]
 
 
