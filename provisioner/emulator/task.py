@@ -20,6 +20,7 @@ NEW, NOT_STARTED, IN_OPERATION, RUNNING, SUSPENDED, STOPPING, STOPPED, FAILED = 
 
 IN_TRANSITION = (IN_OPERATION, STOPPING)
 _WITH_STATE = (RUNNING, SUSPENDED, FAILED)
+_WITHOUT_STATE = (NEW, NOT_STARTED, STOPPED)
 
 VISIBLE_FROM = "_visible_from"
 """From when on a task is listed, in Unix seconds by the service's clock."""
@@ -121,16 +122,14 @@ def completed(task: Task, definition: Definition) -> Task:
     full = {**DRAFT, **task}
     if task.get("HasVersion") and COMMITTED not in task:
         full[COMMITTED] = body(task, definition)
-    if task["Status"] in _WITH_STATE and HAS_STATE not in task:
-        full[HAS_STATE] = True
-    return full
+    return full if HAS_STATE in task else {**full, **_job_of(full)}
 
 
 def edited(task: Task, changes: Mapping[str, Any], definition: Definition, now: float) -> Task:
     """The task with other fields, and with what follows from them for the emulator's own keys."""
     full = {**task, **changes}
     if "Status" in changes:
-        full.update({STATUS_AFTER: None, HAS_STATE: task[HAS_STATE] or changes["Status"] in _WITH_STATE})
+        full.update({STATUS_AFTER: None, **_job_of(full)})
     if "HasVersion" in changes:
         is_committed = task[COMMITTED] is not None
         if changes["HasVersion"] != is_committed:
@@ -138,3 +137,11 @@ def edited(task: Task, changes: Mapping[str, Any], definition: Definition, now: 
     if "Locked" in changes or "Locker" in changes:
         full[LOCKED_AT] = now
     return full
+
+
+def _job_of(task: Task) -> dict[str, Any]:
+    """What the Status of a task that was not brought there by run actions says of its job."""
+    if task["Status"] in _WITH_STATE:
+        version = task[JOB_VERSION]
+        return {HAS_STATE: True, JOB_VERSION: task.get("InstanceVersion") if version is None else version}
+    return {HAS_STATE: task[HAS_STATE] and task["Status"] not in _WITHOUT_STATE}

@@ -12,6 +12,8 @@ from provisioner.emulator.nodes import with_node_ids
 from provisioner.emulator.reading import Reading
 from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.task import (
+    APPROVAL,
+    APPROVAL_BODY,
     COMMITTED,
     DRAFT,
     IN_DEVELOPMENT,
@@ -144,7 +146,7 @@ class Writing:
 
     def _remove(self, task: Task) -> None:
         if task[COMMITTED] is not None and self._switches["delete_removes"] == "development":
-            self._tasks.put({**task, IN_DEVELOPMENT: False})
+            self._tasks.put({**task, IN_DEVELOPMENT: False, APPROVAL: None, APPROVAL_BODY: None})
         else:
             self._tasks.remove(task)
 

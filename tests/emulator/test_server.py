@@ -208,6 +208,36 @@ def test_it_can_be_programmed_from_another_process(open_emulator: EmulatorServer
     assert _admin(url, "GET", "switches")[1]["modify"] == "merge"
 
 
+def test_a_commit_is_approved_from_another_process(open_emulator: EmulatorServer) -> None:
+    """With or without a body; what the emulator keeps of the job can be looked at."""
+    url = open_emulator.url
+    assert _admin(url, "POST", "switches", {"approval": "needed"})[1]["approval"] == "needed"
+    for body in (b"", b"{}"):
+        task_id = _call(url, CREATE)["TaskId"]
+        on_it = {"ProjectId": "1", "TaskId": task_id}
+        assert _call(url, {**on_it, "CommitType": 1}, "CommitIntegrationTask")["Data"] is True
+        kept = _admin(url, "GET", "tasks")[1][-1]
+        assert (kept["_committed"], kept["Status"]) == (None, 1)
+        assert _send(url, "POST", f"/_emulator/tasks/{task_id}/approve", body, TOKEN)[0] == 200
+        assert _call(url, on_it, "StopIntegrationTask")["Data"] is True
+        kept = _admin(url, "GET", "tasks")[1][-1]
+        assert kept["_committed"]["TaskName"] == "a"
+        assert (kept["Status"], kept["_state_dropped"], kept["_state_kept"]) == (6, 1, 0)
+        assert kept["_started_from"] is None
+
+
+def test_an_approval_that_the_status_forbids_is_answered(open_emulator: EmulatorServer) -> None:
+    """400, and the words of the refusal."""
+    url = open_emulator.url
+    open_emulator.switches.set({"approval": "needed"})
+    task_id = _call(url, CREATE)["TaskId"]
+    _call(url, {"ProjectId": "1", "TaskId": task_id, "CommitType": 1}, "CommitIntegrationTask")
+    open_emulator.service.edit(task_id, {"Status": 3})
+    status, answer = _admin(url, "POST", f"tasks/{task_id}/approve", {})
+    assert status == 400
+    assert "cannot be started" in answer["error"]
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -237,6 +267,9 @@ def test_it_can_be_programmed_from_another_process(open_emulator: EmulatorServer
         ("tasks/ID", b'{"CreateTime": null, "_visible_from": "a"}'),
         ("tasks/ID", b'{"Nodes": 5}'),
         ("tasks/nobody", b"{}"),
+        ("tasks/nobody/approve", b""),
+        ("tasks/ID/approve", b""),
+        ("tasks/ID/reject", b"{}"),
         ("nothing", b"{}"),
         ("", b"{}"),
     ],

@@ -1,51 +1,17 @@
 """What the service does with a call that passed: projects, listings, refusals, what is late, edits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from provisioner.emulator import definition
-from provisioner.emulator.refused import RefusedError
-from provisioner.emulator.service import Service
-from provisioner.emulator.storage import Storage
-from provisioner.emulator.switches import Switches
+from desk import Desk, code_of
 from provisioner.errors import UsageError
-
-NOW = 1_700_000_000.0
-
-
-class Desk:
-    """A service in memory, its switches and its clock."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-        self.switches = Switches()
-        declared = definition.load()
-        self.service = Service(declared, self.switches, Storage(None, declared), lambda: self.now)
-
-    def do(self, action: str, **parameters: Any) -> dict[str, Any]:
-        return self.service.perform(action, {"ProjectId": "1", **parameters})
-
-    def create(self, name: str = "a", project: str = "1", **info: Any) -> str:
-        reply = self.do("CreateIntegrationTask", ProjectId=project, TaskInfo={"TaskName": name, **info})
-        return str(reply["TaskId"])
-
-    def listed(self, **parameters: Any) -> list[str]:
-        reply = self.do("DescribeIntegrationTasks", PageNumber=1, PageSize=100, **parameters)
-        assert reply["TotalCount"] == len(reply["TaskInfoSet"])
-        return [task["TaskId"] for task in reply["TaskInfoSet"]]
 
 
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
-
-
-def _code(call: Callable[[], object]) -> str:
-    with pytest.raises(RefusedError) as raised:
-        call()
-    return raised.value.code
 
 
 # ── projects, and what is not found ─────────────────────────────────────────
@@ -78,15 +44,15 @@ def test_a_task_is_found_in_its_own_project_only(desk: Desk, action: str, code: 
             return desk.do(action, ProjectId=project, TaskInfo={"TaskId": task, "TaskName": "b"})
         return desk.do(action, ProjectId=project, TaskId=task, **ON_A_TASK[action])
 
-    assert _code(lambda: call("2", task_id)) == code
-    assert _code(lambda: call("1", "nobody")) == code
+    assert code_of(lambda: call("2", task_id)) == code
+    assert code_of(lambda: call("1", "nobody")) == code
     assert desk.service.tasks() == before
     call("1", task_id)
 
 
 def test_a_modify_has_to_say_which_task(desk: Desk) -> None:
     """Without a TaskId there is none."""
-    assert _code(lambda: desk.do("ModifyIntegrationTask", TaskInfo={"TaskName": "b"})) == "ResourceNotFound"
+    assert code_of(lambda: desk.do("ModifyIntegrationTask", TaskInfo={"TaskName": "b"})) == "ResourceNotFound"
 
 
 def test_a_read_finds_a_task_in_its_own_project_only(desk: Desk) -> None:
@@ -107,7 +73,7 @@ def test_a_contradiction_about_the_project_is_refused_or_ignored(desk: Desk, act
         info = {"TaskName": "b", "TaskId": task_id, "ProjectId": project}
         return desk.do(action, TaskInfo=info)
 
-    assert _code(lambda: call("2")) == "InvalidParameterValue"
+    assert code_of(lambda: call("2")) == "InvalidParameterValue"
     for project in ("1", "", None):
         call(project)
     desk.switches.set({"project_mismatch": "ignore"})
@@ -118,8 +84,8 @@ def test_a_contradiction_about_the_project_is_refused_or_ignored(desk: Desk, act
 def test_each_type_is_deleted_by_its_own_action(desk: Desk) -> None:
     """The other one does not find it."""
     offline, real_time = desk.create(TaskType=202), desk.create(TaskType=None)
-    assert _code(lambda: desk.do("DeleteIntegrationTask", TaskId=offline)) == "ResourceNotFound"
-    assert _code(lambda: desk.do("DeleteOfflineTask", TaskId=real_time)) == "ResourceNotFound"
+    assert code_of(lambda: desk.do("DeleteIntegrationTask", TaskId=offline)) == "ResourceNotFound"
+    assert code_of(lambda: desk.do("DeleteOfflineTask", TaskId=real_time)) == "ResourceNotFound"
     assert len(desk.service.tasks()) == 2
 
 
@@ -159,7 +125,7 @@ def test_an_unknown_filter_or_order_is_refused_or_ignored(
 ) -> None:
     """As the switch says; never half of each."""
     task_id = desk.create()
-    assert _code(lambda: desk.listed(**parameters)) == code
+    assert code_of(lambda: desk.listed(**parameters)) == code
     desk.switches.set({"unknown_filter": "ignore"})
     assert desk.listed(**parameters) == [task_id]
 

@@ -1,6 +1,7 @@
 """The data folder: one emulator at a time, and nothing in it that a call could stumble over."""
 
 import errno
+import json
 import os
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from desk import Desk
 from projects import Project, task_manifest, unmeasured
 from provisioner.cli import main
 from provisioner.emulator import definition
@@ -21,7 +23,7 @@ from provisioner.emulator.folder import FolderError
 from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.server import EmulatorServer
 from provisioner.emulator.storage import Storage
-from provisioner.emulator.task import DRAFT
+from provisioner.emulator.task import COMMITTED, DRAFT, HAS_STATE, JOB_VERSION, VISIBLE_FROM
 
 TASK: dict[str, Any] = {
     "TaskId": "t1",
@@ -55,6 +57,14 @@ DAMAGES = {
     "no project": '{"TaskId": "t1"}',
     "another shape": '{"TaskId": "t1", "ProjectId": "1", "TaskType": 201, "Status": 1, "CreateTime": "x",'
     ' "_visible_from": 0, "Nodes": 5}',
+    "another key": '{"TaskId": "t1", "ProjectId": "1", "TaskType": 201, "Status": 1, "CreateTime": "x",'
+    ' "_visible_from": 0, "_color": "red"}',
+    "no count": '{"TaskId": "t1", "ProjectId": "1", "TaskType": 201, "Status": 1, "CreateTime": "x",'
+    ' "_visible_from": 0, "_state_dropped": null}',
+    "no body": '{"TaskId": "t1", "ProjectId": "1", "TaskType": 201, "Status": 1, "CreateTime": "x",'
+    ' "_visible_from": 0, "_committed": {"Nodes": 5}}',
+    "nothing to approve": '{"TaskId": "t1", "ProjectId": "1", "TaskType": 201, "Status": 1, "CreateTime": "x",'
+    ' "_visible_from": 0, "_approval_body": []}',
     "no time": '{"TaskId": "t1", "ProjectId": "1", "TaskType": 201, "Status": 1, "CreateTime": "x",'
     ' "_visible_from": "a"}',
 }
@@ -106,6 +116,63 @@ def test_what_is_put_is_read_back(tmp_path: Path) -> None:
         storage.put(tagged)
     with closing(_storage(tmp_path)) as storage:
         assert storage.tasks == {"t1": tagged}
+
+
+OLD: dict[str, Any] = {name: value for name, value in TASK.items() if name == VISIBLE_FROM or name[0] != "_"}
+"""A task as the first version of the emulator kept it."""
+
+
+def _read_from(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
+    """The task as it is read where that row was kept."""
+    _filled(folder)
+    _row(folder, json.dumps(task))
+    with closing(_storage(folder)) as storage:
+        return storage.tasks["t1"]
+
+
+@pytest.mark.parametrize("has_version", [None, False, True], ids=str)
+def test_a_task_of_an_earlier_version_is_read(tmp_path: Path, has_version: bool | None) -> None:
+    """As a draft, unless it has a version: then what it is now is what was committed."""
+    old = {**OLD, "TaskName": "a", "HasVersion": has_version}
+    committed = {"TaskName": "a", "ProjectId": "1", "TaskType": 201} if has_version else None
+    assert _read_from(tmp_path, old) == {**DRAFT, **old, COMMITTED: committed}
+
+
+@pytest.mark.parametrize(("status", "has_state"), [(1, False), (3, True), (4, True), (6, False), (7, True)])
+def test_a_job_of_an_earlier_version_has_the_state_of_its_status(
+    tmp_path: Path, status: int, has_state: bool
+) -> None:
+    """And what it runs is the version that there was."""
+    read = _read_from(tmp_path, {**OLD, "Status": status, "HasVersion": True, "InstanceVersion": 2})
+    assert (read[HAS_STATE], read[JOB_VERSION]) == (has_state, 2 if has_state else None)
+
+
+def test_the_life_of_a_task_goes_on_after_a_restart(tmp_path: Path) -> None:
+    """What is committed, what waits, what is under way and how often state was dropped: all is kept."""
+    first = Desk(tmp_path, approval="needed", transition_reads=2, delete_removes="development")
+    committed, waiting, deleted = (first.create(name, Description="old") for name in "abc")
+    for task_id in (committed, deleted):
+        first.commit(task_id, 1)
+        first.service.approve(task_id)
+        first.service.edit(task_id, {"Status": 3})
+    first.run("Stop", committed)
+    assert first.read(committed)["Status"] == 5
+    first.commit(waiting)
+    for task_id in (committed, waiting):
+        first.modify(task_id, Description="new")
+    first.service.edit(deleted, {"Status": 6})
+    assert first.do("DeleteIntegrationTask", TaskId=deleted)["Data"] is True
+    before = first.service.tasks()
+    first.service.close()
+
+    second = Desk(tmp_path)
+    assert second.service.tasks() == before
+    assert second.in_production(committed)["Description"] == "old"
+    assert (second.kept(committed)["Status"], second.kept(committed)["_state_dropped"]) == (6, 1)
+    second.service.approve(waiting)
+    assert second.in_production(waiting)["Description"] == "old"
+    assert second.listed() == [committed, waiting]
+    second.service.close()
 
 
 @pytest.mark.parametrize(

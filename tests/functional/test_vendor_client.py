@@ -1,6 +1,8 @@
 """The vendor's own client as an outside witness: it talks to the emulator as to the real service."""
 
+import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -136,6 +138,125 @@ def test_it_locks(emulator: EmulatorServer) -> None:
     unlock = _request(models.UnlockIntegrationTaskRequest, TaskId=task_id)
     assert client.UnlockIntegrationTask(unlock).Data is True
     assert client.LockIntegrationTask(lock).Data is True
+
+
+def _on(client: Any, action: str, task_id: str, **fields: Any) -> Any:
+    """One action on a task."""
+    kind = getattr(models, f"{action}Request")
+    return getattr(client, action)(_request(kind, TaskId=task_id, **fields))
+
+
+def _in_production(client: Any, task_type: int = 201) -> list[Any]:
+    request = _request(
+        models.DescribeIntegrationTasksRequest,
+        PageNumber=1,
+        PageSize=10,
+        TaskType=task_type,
+        Filters=[{"Name": "ProductionState", "Values": ["true"]}],
+    )
+    return list(client.DescribeIntegrationTasks(request).TaskInfoSet or ())
+
+
+def test_it_publishes_and_sees_what_is_published(emulator: EmulatorServer) -> None:
+    """A task is in production as it was committed, and in development as it is."""
+    client = _client(emulator)
+    task_id = _create(client, Description="first")
+    assert _in_production(client) == []
+    commit = {"CommitType": 0, "VersionDesc": "v1", "EventDesc": "first"}
+    assert _on(client, "CommitIntegrationTask", task_id, **commit).Data is True
+    info = _info(TaskId=task_id, Description="second")
+    client.ModifyIntegrationTask(_request(models.ModifyIntegrationTaskRequest, TaskInfo=info))
+    (published,) = _in_production(client)
+    assert (published.Description, published.InstanceVersion, published.HasVersion) == ("first", 1, True)
+    assert published.Nodes[0].Name == "orders"
+    assert published.Status == 1
+    assert _describe(client, task_id).Description == "second"
+    assert _on(client, "CommitIntegrationTask", task_id, CommitType=1).Data is True
+    (published,) = _in_production(client)
+    assert (published.Description, published.InstanceVersion, published.Status) == ("second", 2, 3)
+
+
+def test_it_publishes_offline_tasks_by_their_type(emulator: EmulatorServer) -> None:
+    """Without it the service looks among real-time tasks."""
+    client = _client(emulator)
+    task_id = _create(client, TaskType=202)
+    assert _code(lambda: _on(client, "CommitIntegrationTask", task_id)) == "ResourceNotFound"
+    assert _on(client, "CommitIntegrationTask", task_id, TaskType=202, CommitType=0).Data is True
+    assert [info.OfflineTaskStatus for info in _in_production(client, 202)] == [2]
+    assert _in_production(client) == []
+
+
+def test_it_runs_a_task_through_its_whole_life(emulator: EmulatorServer) -> None:
+    """Each action shows its transition and then its end; the job's state is kept or dropped as it says."""
+    emulator.switches.set({"transition_reads": 1})
+    client = _client(emulator)
+    task_id = _create(client)
+    assert _code(lambda: _on(client, "StartIntegrationTask", task_id)) == "UnsupportedOperation"
+    _on(client, "CommitIntegrationTask", task_id, CommitType=0)
+    since = {"Event": "TIMESTAMP", "ExtConfig": [{"Name": "timestamp", "Value": "1686811933000"}]}
+    life: tuple[tuple[str, dict[str, Any], list[int]], ...] = (
+        ("StartIntegrationTask", since, [2, 3]),
+        ("SuspendIntegrationTask", {"Event": "SUSPEND"}, [2, 4]),
+        ("ResumeIntegrationTask", {"Event": "RESUME"}, [2, 3]),
+        ("CommitIntegrationTask", {"CommitType": 4}, [2, 3]),
+        ("SuspendIntegrationTask", {"Event": "SUSPEND_WITHOUT_SP"}, [2, 4]),
+        ("StopIntegrationTask", {}, [5, 6]),
+        ("StartIntegrationTask", {"Event": "START"}, [2, 3]),
+    )
+    for action, fields, statuses in life:
+        assert _on(client, action, task_id, **fields).Data is True
+        if action == "ResumeIntegrationTask":
+            assert _code(lambda: _on(client, "StopIntegrationTask", task_id)) == "ResourceInUse"
+            (kept,) = emulator.service.tasks()
+            assert kept["_started_from"] == "1686811933000"
+        assert [_describe(client, task_id).Status, _in_production(client)[0].Status] == statuses
+    (kept,) = emulator.service.tasks()
+    assert (kept["_state_kept"], kept["_state_dropped"], kept["_started_from"]) == (2, 1, None)
+
+
+def test_its_commit_may_wait_for_approval(emulator: EmulatorServer) -> None:
+    """The international client is told no more than true, and sees nothing published."""
+    emulator.switches.set({"approval": "needed"})
+    client = _client(emulator)
+    task_id = _create(client)
+    answer = _on(client, "CommitIntegrationTask", task_id, CommitType=1)
+    assert json.loads(answer.to_json_string()) == {"Data": True, "RequestId": answer.RequestId}
+    assert _in_production(client) == []
+    emulator.service.approve(task_id)
+    assert [info.Status for info in _in_production(client)] == [3]
+
+
+def test_a_lock_that_it_may_not_take_stays_where_it_is(emulator: EmulatorServer) -> None:
+    """It is told whose it is, by an answer or by a refusal."""
+    emulator.switches.set({"rob": "refused", "delete_needs_lock": "others", "modify_needs_lock": "holder"})
+    client = _client(emulator)
+    task_id = _create(client)
+    emulator.service.edit(task_id, {"Locked": True, "Locker": "100028625403"})
+    status = _on(client, "DescribeTaskLockStatus", task_id, TaskType=201).TaskLockStatus
+    assert (status.Locker, status.IsLocker, status.IsRob) == ("100028625403", 0, 0)
+    state = _on(client, "RobAndLockIntegrationTask", task_id, TaskType=201).RobLockState
+    assert (state.IsRob, state.Locker) == (False, "100028625403")
+    for action in ("UnlockIntegrationTask", "DeleteIntegrationTask", "CommitIntegrationTask"):
+        assert _code(partial(_on, client, action, task_id)) == "UnsupportedOperation"
+    modify = _request(models.ModifyIntegrationTaskRequest, TaskInfo=_info(TaskId=task_id))
+    assert _code(lambda: client.ModifyIntegrationTask(modify)) == "UnsupportedOperation"
+
+
+def test_a_delete_may_fail_or_leave_what_is_published(emulator: EmulatorServer) -> None:
+    """The one is a success that says no and why, the other is found by name only."""
+    emulator.switches.set({"delete_fails": "yes", "delete_removes": "development"})
+    client = _client(emulator)
+    task_id = _create(client)
+    _on(client, "CommitIntegrationTask", task_id)
+    failed = _on(client, "DeleteIntegrationTask", task_id)
+    assert (failed.Data, failed.DeleteFlag) == (False, 1)
+    assert failed.DeleteErrInfo
+    emulator.switches.set({"delete_fails": "no"})
+    assert _on(client, "DeleteIntegrationTask", task_id).Data is True
+    assert _describe(client, task_id) is None
+    request = _request(models.CheckIntegrationTaskNameExistsRequest, TaskName="orders")
+    answer = client.CheckIntegrationTaskNameExists(request)
+    assert (answer.Data, answer.ExistsType) == (True, 2)
 
 
 def test_it_asks_whether_a_name_is_taken(emulator: EmulatorServer) -> None:
