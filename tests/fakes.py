@@ -258,6 +258,11 @@ class FakeTaskApi:
         reply = self._done(signed.write)
         return fate.reply or reply
 
+    def _said_done(self, task_id: TaskId, ending: str) -> Done:
+        return Done(
+            task_id=task_id, request_id=f"r-{task_id}{ending}", server_time=int(self.server_clock.now())
+        )
+
     def seconds_until_ready(self, action: str) -> float:
         """See ``TaskApi.seconds_until_ready``."""
         return max(0.0, self._ready_at.get(action, 0.0) - self._clock.monotonic())
@@ -327,16 +332,16 @@ class FakeTaskApi:
         match write:
             case CreateTask():
                 task_id = self.put(self._kept(CREATE, write.body), project_id=write.project_id)
-                return Done(task_id=task_id, request_id=f"r-{task_id}")
+                return self._said_done(task_id, "")
             case ModifyTask(task_id=task_id):
                 stored = self.tasks.get(task_id)
                 if stored is None:
                     return Refused(code="ResourceNotFound", message="no such task")
                 stored.body = self._modified(stored.body, self._kept(MODIFY, write.body))
-                return Done(task_id=task_id, request_id=f"r-{task_id}-m")
+                return self._said_done(task_id, "-m")
             case DeleteTask(task_id=task_id):
                 self.tasks.pop(task_id, None)
-                return Done(task_id=task_id, request_id=f"r-{task_id}-d")
+                return self._said_done(task_id, "-d")
 
     def _modified(self, before: JSONObject, given: JSONObject) -> JSONObject:
         if self.replaces:
@@ -573,7 +578,6 @@ class World:
         return Settler(
             api=self.api,
             backend=self.backend,
-            clock=self.clock,
             stack=STACK,
             use_marker=self.use_marker,
             window=WINDOW,

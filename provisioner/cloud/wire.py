@@ -197,7 +197,7 @@ def write_reply(write: Write, answered: Answered) -> Reply:
         case CreateTask():
             return create_reply(answered)
         case ModifyTask():
-            return Done(task_id=write.task_id, request_id=answered.request_id)
+            return _done(write.task_id, answered)
         case DeleteTask():
             return delete_reply(write, answered)
 
@@ -211,7 +211,11 @@ def create_reply(answered: Answered) -> Reply:
     if not _is_usable(task_id):
         message = f"the service named a TaskId that cannot be one: {printable(task_id[:_MAX_ID_LENGTH])}"
         return Unknown(code="BadTaskId", message=message, request_id=request_id)
-    return Done(task_id=TaskId(task_id), request_id=request_id)
+    return _done(TaskId(task_id), answered)
+
+
+def _done(task_id: TaskId, answered: Answered) -> Done:
+    return Done(task_id=task_id, request_id=answered.request_id, server_time=answered.server_time or 0)
 
 
 def _is_usable(task_id: str) -> bool:
@@ -243,7 +247,7 @@ def delete_reply(write: DeleteTask, answered: Answered) -> Reply:
     data, flag = answered.response.get("Data"), answered.response.get("DeleteFlag")
     request_id = answered.request_id
     if data is True and (flag is None or (_is_number(flag) and flag == 0)):
-        return Done(task_id=write.task_id, request_id=request_id)
+        return _done(write.task_id, answered)
     if _is_number(flag) and flag in _NOT_DELETED:
         reason = answered.response.get("DeleteErrInfo")
         words = printable(reason) if isinstance(reason, str) and reason else _NOT_DELETED[flag]

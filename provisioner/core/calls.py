@@ -69,6 +69,8 @@ class Done:
     """For a create the new one; else the one that was named."""
 
     request_id: str
+    server_time: int = 0
+    """Unix seconds on the service's clock when it said so; 0 if it did not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

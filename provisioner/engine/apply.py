@@ -229,7 +229,8 @@ class Applier:
                         attempt=attempt_id,
                         task_id=reply.task_id,
                         request_id=reply.request_id,
-                        at=utc_text(self._clock.now()),
+                        # By the service's clock: a task may be missing in listings for so long after this.
+                        at=utc_text(reply.server_time or self._clock.now()),
                     )
                 )
             elif isinstance(reply, Refused):

@@ -18,7 +18,7 @@ from provisioner.core.observed import not_kept
 from provisioner.core.state import TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Workers
-from provisioner.errors import ApiError, ApiUnreachableError, CredentialsError
+from provisioner.errors import ApiError, ApiRefusedError
 
 _FEW = 10
 """So many tasks of a project are read one by one; more are listed first."""
@@ -92,7 +92,7 @@ class _Look:
         if isinstance(answer, RemoteTask):
             self._observed[record.task_id] = answer.body
             return
-        if isinstance(answer, ApiUnreachableError | CredentialsError):
+        if isinstance(answer, ApiError) and not isinstance(answer, ApiRefusedError):
             raise answer
         # How the service says "not found" is not documented, so a refusal may be that.
         listed = self._listed(record)

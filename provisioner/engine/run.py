@@ -258,7 +258,6 @@ class Run:
         return Settler(
             api=self._context.api,
             backend=self._backend,
-            clock=self._outside.clock,
             stack=self._context.stack,
             use_marker=self._context.use_marker,
             window=window,

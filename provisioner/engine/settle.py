@@ -20,8 +20,8 @@ from provisioner.core.marker import Marker, address_digest, find_marker
 from provisioner.core.observed import kept, not_kept
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
-from provisioner.engine.ports import Clock, StateBackend
-from provisioner.errors import ApiError, ApiUnreachableError
+from provisioner.engine.ports import StateBackend
+from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError
 
 SIGNATURE_SECONDS = 300
 """How long the service accepts a signature. Source: the vendor's signature documentation."""
@@ -89,7 +89,6 @@ class Settler:
         *,
         api: TaskApi,
         backend: StateBackend,
-        clock: Clock,
         stack: str,
         use_marker: bool,
         window: Window,
@@ -99,7 +98,6 @@ class Settler:
     ) -> None:
         self._api = api
         self._backend = backend
-        self._clock = clock
         self._stack = stack
         self._use_marker = use_marker
         self._window = window
@@ -213,7 +211,7 @@ class Settler:
         if seen is None:
             self._settled.held.append(self._unclear(attempt.address, attempt))
             return
-        record = record_of(attempt, seen.task_id, request_id="", at=utc_text(self._clock.now()))
+        record = record_of(attempt, seen.task_id, request_id="", at=utc_text(self._server_time()))
         found = kept(attempt.spec, seen.body)
         if found.lost:
             record = replace(record, spec=found.body, digest=spec_digest(record.project_id, found.body))
@@ -256,7 +254,7 @@ class Settler:
             spec=found.body,
             digest=spec_digest(spec.project_id, found.body) if found.lost else spec.digest,
             request_id="",
-            applied_at=utc_text(self._clock.now()),
+            applied_at=utc_text(self._server_time()),
             protected=spec.prevent_destroy,
             attempt=marker.attempt if marker else "",
         )
@@ -300,7 +298,7 @@ class Settler:
         listing, listed = self._listing(record.project_id), self._listed(record)
         seen = self._read(record, listed)
         is_over = listing.server_time > attempt.timestamp + self._window.late
-        if seen is not None and attempt.kind is WriteKind.UPDATE and not not_kept(attempt.spec, seen.body):
+        if seen is not None and _is_shown_done(attempt, record, seen):
             self._adopt_update(attempt, record)
         elif seen is None and listed is None:
             # It was made before this attempt was signed, so by now it would be listed.
@@ -322,7 +320,7 @@ class Settler:
             self._settled.repeat.append(attempt)
 
     def _adopt_update(self, attempt: Attempt, record: TaskRecord) -> None:
-        now = utc_text(self._clock.now())
+        now = utc_text(self._server_time())
         done = record_of(attempt, record.task_id, request_id="", at=now, known=record)
         evidence = "the service shows what was to be written"
         self._resolve(attempt.address, attempt.attempt, Verdict.ADOPTED, done, evidence)
@@ -345,9 +343,7 @@ class Settler:
         """
         try:
             return self._api.read(record.project_id, record.task_id, record.task_type)
-        except ApiUnreachableError:
-            raise
-        except ApiError:
+        except ApiRefusedError:
             return listed
 
     def _listed(self, record: TaskRecord) -> RemoteTask | None:
@@ -389,6 +385,17 @@ class Settler:
                 evidence=evidence,
             )
         )
+
+
+def _is_shown_done(attempt: Attempt, record: TaskRecord, seen: RemoteTask) -> bool:
+    """Whether what is seen can only be there because the update took effect.
+
+    What was there before, or may have been, proves nothing: the update may still be under way, and would
+    write over whatever is written after it.
+    """
+    if attempt.kind is not WriteKind.UPDATE or not record.digest or record.spec == attempt.spec:
+        return False
+    return not kept(attempt.spec, seen.body, before=record.spec).lost
 
 
 def _is_called(task: RemoteTask, name: object, task_type: int) -> bool:

@@ -24,7 +24,9 @@ from provisioner.core.calls import (
 )
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, record_of
 from provisioner.core.marker import without_marker
-from provisioner.core.state import Attempt, State, WriteKind
+from provisioner.core.observed import not_kept
+from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
+from provisioner.engine import settle as settle_module
 from provisioner.engine.settle import Settled, Settler, Window
 from provisioner.store import backend as backend_module
 from provisioner.store.backend import LocalBackend
@@ -212,6 +214,11 @@ def _settle_named_at_once(self: Settler, attempt: Attempt) -> None:
         self._window = window
 
 
+def _shown_before(attempt: Attempt, _record: TaskRecord, seen: RemoteTask) -> bool:
+    """What was there before counts as done."""
+    return attempt.kind is WriteKind.UPDATE and not not_kept(attempt.spec, seen.body)
+
+
 _made_by = Settler._made_by
 
 
@@ -272,6 +279,11 @@ MUTANTS = (
         "named writes without a window",
         _patched(Settler, "_settle_named", _settle_named_at_once),
         ("change",),
+    ),
+    Mutant(
+        "what was there before is taken for done",
+        _patched(settle_module, "_is_shown_done", _shown_before),
+        ("write the same, change",),
     ),
     Mutant("content trusted before it was read", _patched(Ledger, "_finish", _trusted_unread), _CREATES),
     Mutant("failed sync ignored", _patched(WatchedDisk, "sync_data", _sync_quietly), _CREATES),

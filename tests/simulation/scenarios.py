@@ -129,6 +129,11 @@ def back_up(world: World, _choices: Choices) -> None:
     world.back_up()
 
 
+def forget_content(world: World, _choices: Choices) -> None:
+    """What the tasks hold is not known any more, as after an update that had no effect."""
+    world.forget_content()
+
+
 LOSSES: Mapping[str, tuple[str, ...]] = {
     "nothing": (),
     "snapshot": (SNAPSHOT,),
@@ -263,6 +268,7 @@ SCENARIOS = (
     _scenario("create, remove, create", apply(A), TIME, apply(NOTHING), apply(A), end(A)),
     _scenario("change", applied(A), apply(A2), TIME, apply(A3), end(A3)),
     _scenario("change and back", applied(A), apply(A2), TIME, apply(A), end(A)),
+    _scenario("write the same, change", applied(A), forget_content, apply(A), apply(A2), end(A2)),
     _scenario("remove", applied(A), apply(NOTHING), TIME, apply(NOTHING), end(NOTHING)),
     _scenario("replace", applied(A), apply(A_OFFLINE), TIME, apply(A_OFFLINE), end(A_OFFLINE)),
     _scenario("replace and wait", applied(A), apply(A_OFFLINE, wait=True), end(A_OFFLINE)),

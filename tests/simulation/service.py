@@ -30,7 +30,7 @@ from provisioner.core.families import OFFLINE
 from provisioner.core.manifest import task_type_of
 from provisioner.core.times import utc_text
 from provisioner.engine.settle import SIGNATURE_SECONDS
-from provisioner.errors import ApiRefusedError, ApiUnreachableError
+from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError
 from simulation.choices import Choices
 from simulation.disk import Perils
 
@@ -175,19 +175,22 @@ class Service:
         match write:
             case CreateTask(project_id=project_id, body=body):
                 kept = body if keeps_all else _without_settings(body)
-                return Done(task_id=self.put(project_id, _text(kept), lag=lag, unseen=unseen), request_id="r")
+                return self._done(self.put(project_id, _text(kept), lag=lag, unseen=unseen))
             case ModifyTask(task_id=task_id, body=body):
                 task = self.tasks.get(task_id)
                 if task is None:
                     return Refused(code="ResourceNotFound", message="no such task")
                 kept = body if keeps_all else {**body, "Config": task.body.get("Config")}
                 self.tasks[task_id] = replace(task, text=_text({**task.body, **kept}), is_edited=False)
-                return Done(task_id=task_id, request_id="r")
+                return self._done(task_id)
             case DeleteTask(task_id=task_id):
                 task = self.tasks.pop(task_id, None)
                 if task is not None and lag:
                     self.gone = (*self.gone, (task, self.now + lag))
-                return Done(task_id=task_id, request_id="r")
+                return self._done(task_id)
+
+    def _done(self, task_id: TaskId) -> Done:
+        return Done(task_id=task_id, request_id="r", server_time=START + int(self.now))
 
     def put(
         self, project_id: str, text: str, *, lag: float = 0, unseen: float = 0, is_copy: bool = False
@@ -332,12 +335,15 @@ class Client:
 
     def _may_fail(self, what: str) -> None:
         self._perils.ensure_alive()
-        match self._choices.fault(3):
+        match self._choices.fault(4):
             case 1:
                 self._note(f"{what}: unreachable")
                 raise ApiUnreachableError("no answer")
             case 2:
                 self._note(f"{what}: refused")
                 raise ApiRefusedError("FailedOperation")
+            case 3:
+                self._note(f"{what}: rubbish")
+                raise ApiError("not JSON")
             case _:
                 pass

@@ -317,6 +317,14 @@ class World:
                 self.notes.append("records of tasks that are gone are removed")
                 backend.replace(replace(state, tasks=kept))
 
+    def forget_content(self) -> None:
+        """Record of every task that what it holds is not known."""
+        backend = LocalBackend(PATH, stack=STACK, tool_version="1", disk=self.disk)
+        with backend.locked(HOLDER):
+            state = backend.load()
+            unseen = {address: replace(record, digest="") for address, record in state.tasks.items()}
+            backend.replace(replace(state, tasks=unseen))
+
     # ── what must hold ──────────────────────────────────────────────────────
 
     def ensure_promises_kept(self) -> None:

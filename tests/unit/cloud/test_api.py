@@ -89,7 +89,7 @@ OFFLINE = DeleteTask(project_id="1", task_id=TaskId("t-1"), task_type=202)
 def test_what_is_sent() -> None:
     world = World(lambda _action, _parameters: answered(TaskId="t-1", Data=True))
     for write in (CREATE, MODIFY, DELETE, OFFLINE):
-        assert world.write(write) == Done(task_id=TaskId("t-1"), request_id="r-1")
+        assert world.write(write) == Done(task_id=TaskId("t-1"), request_id="r-1", server_time=NOW)
         assert world.api.action_of(write) == world.calls[-1][0]
     config = [{"Name": "b", "Value": "1"}, {"Name": "a", "Value": "2"}]
     assert world.calls == [
@@ -120,7 +120,7 @@ def test_the_longest_usable_id_is_an_id() -> None:
     """Ids are opaque: only what cannot be stored, sent or shown is none."""
     for task_id in ("x" * 256, "a b", "名"):
         reply = script(answered(TaskId=task_id)).write(CREATE)
-        assert reply == Done(task_id=TaskId(task_id), request_id="r-1")
+        assert reply == Done(task_id=TaskId(task_id), request_id="r-1", server_time=NOW)
 
 
 EXPIRED, TOKEN = "AuthFailure.SignatureExpire", "AuthFailure.TokenFailure"

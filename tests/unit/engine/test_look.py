@@ -78,7 +78,18 @@ def test_a_task_that_may_not_be_listed_yet_is_not_gone() -> None:
     assert _looked(world, lag_seconds=30).observed[TaskId("t-1")] is None
 
 
-@pytest.mark.parametrize("error", [ApiUnreachableError("no network"), CredentialsError("none")])
+def test_a_clock_that_is_behind_makes_no_new_task_old() -> None:
+    """How long ago it was made is counted on the service's clock only."""
+    world = World()
+    world.clock.sleep(-3600)
+    world.apply(*FEW)
+    del world.api.tasks[TaskId("t-1")]
+    assert "may not be listed yet" in _looked(world, lag_seconds=30).unread[TaskId("t-1")]
+
+
+@pytest.mark.parametrize(
+    "error", [ApiUnreachableError("no network"), CredentialsError("none"), ApiError("rubbish")]
+)
 def test_where_the_service_cannot_be_asked_nothing_is_said(error: ApiError) -> None:
     """No task is taken for gone."""
     world = _applied(FEW)

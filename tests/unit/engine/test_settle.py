@@ -297,6 +297,33 @@ def test_an_update_that_takes_effect_late_is_never_overtaken() -> None:
     assert world.plan(A_CHANGED).is_empty
 
 
+def test_what_was_there_before_does_not_show_that_an_update_is_done() -> None:
+    """It may still be under way, and would write over what is written after it."""
+    world = World()
+    world.apply(A)
+    record = world.state.tasks[A.address]
+    unseen = {A.address: replace(record, digest="")}
+    world.backend.replace(replace(world.state, tasks=unseen))
+    world.api.fates.append(late(100))
+    world.apply(A)
+    _wait(world, WINDOW_SECONDS)
+    assert world.settler().settle().addresses == {A.address}
+    _wait(world, 1)
+    assert [attempt.address for attempt in world.settler().settle().repeat] == [A.address]
+
+
+def test_an_update_that_only_clears_is_done_when_it_is_cleared() -> None:
+    """All that it writes was there before."""
+    full, cleared = spec_of("a", {"Incharge": "x"}), spec_of("a")
+    world = World()
+    world.apply(full)
+    world.api.fates.append(late(100))
+    world.apply(cleared)
+    assert world.settler().settle().addresses == {A.address}
+    _wait(world, 100)
+    assert [address for address, _ in world.settler().settle().adopted] == ["a"]
+
+
 def test_an_update_that_the_service_does_not_show_is_sent_whole_by_the_next_plan() -> None:
     """After its window what the task holds is not known, even if the manifest is put back."""
     world = _named_left_open(LOST_BEFORE, delete=False)
