@@ -114,12 +114,13 @@ def _written(path: str, edits: list[Edit]) -> list[Edit]:
 
 
 def _record(seen: Seen, backend: LocalBackend) -> None:
-    """Every task that was changed as it is there."""
-    state: State = seen.state
+    """Every task that was changed as it is there; that one has moved is recorded by an apply only."""
+    state: State = backend.state
     tasks = dict(state.tasks)
+    addresses = {record.task_id: address for address, record in tasks.items()}
     for drift in seen.drifts.found:
-        body = seen.observed[drift.record.task_id]
+        body, address = seen.observed[drift.record.task_id], addresses[drift.record.task_id]
         if body is not None:
-            tasks[drift.address] = as_observed(drift.record, body)
+            tasks[address] = as_observed(tasks[address], body)
     if tasks != state.tasks:
         backend.replace(replace(state, tasks=tasks))

@@ -83,7 +83,7 @@ def _described(terminal: Terminal, project: Project, state: State, address: Addr
 def _note(project: Project, address: Address, task: RemoteTask) -> str:
     """What a person should know of whose task it was; mostly nothing."""
     marker = find_marker(task.description)
-    if project.settings.marker == "none":
+    if not project.use_marker:
         return ""
     if marker is None:
         return "The next change of the task writes the ownership marker; until then keep the state file."

@@ -10,9 +10,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from provisioner.commands.lock import locked
+from provisioner.commands.manifests import Manifests
 from provisioner.commands.next_command import next_command
 from provisioner.commands.outcome import conclude
-from provisioner.commands.plan import desired_tasks, limits_of, load_state, plan_of, read_saved
+from provisioner.commands.plan import (
+    ensure_one_each,
+    limits_of,
+    load_state,
+    plan_of,
+    read_manifests,
+    read_saved,
+)
 from provisioner.commands.project import Options, Project, ensure_targets, open_project
 from provisioner.commands.remote import open_remote
 from provisioner.commands.running import Machine
@@ -22,10 +30,11 @@ from provisioner.core.calls import TaskApi
 from provisioner.core.drift import Observed
 from provisioner.core.guard import ensure_allowed
 from provisioner.core.manifest import TaskSpec
+from provisioner.core.moves import NO_NAMES, rearranged
 from provisioner.core.plan import Plan
 from provisioner.core.plan_document import decides_the_same, to_document
 from provisioner.core.state import State
-from provisioner.engine.run import Outcome, keep_protection
+from provisioner.engine.run import Outcome, keep_names, keep_protection
 from provisioner.engine.settle import Settled
 from provisioner.errors import StalePlanError, StateError, UsageError
 from provisioner.render.plan_text import render_plan
@@ -96,7 +105,8 @@ class _Command:
         self._project = project
         self._settings = project.settings
         self._options = options
-        self._desired: Mapping[Address, TaskSpec] = {}
+        self._manifests = Manifests({}, (), 0)
+        self._names = NO_NAMES
         self._read_for: State | None = None
         self._chosen = chosen
         self._saved = saved
@@ -119,15 +129,20 @@ class _Command:
         state = load_state(self._project, self.backend)
         before = self._read_for
         if again or before is None or (state.serial, state.seq) != (before.serial, before.seq):
-            self._desired = desired_tasks(
+            self._manifests = read_manifests(
                 self._terminal,
                 self._project,
                 state,
                 destroy=self._chosen.destroy,
                 refresh=self._chosen.refresh,
             )
+            self._names = self._manifests.names(use_marker=self._project.use_marker)
             self._read_for = state
         return state
+
+    @property
+    def _desired(self) -> Mapping[Address, TaskSpec]:
+        return self._manifests.desired
 
     def under_lock(self, *, read_again: bool) -> Outcome | None:
         """Plan, and carry that out if it is approved; None if it is not."""
@@ -140,12 +155,18 @@ class _Command:
                 raise self._stale(f"The manifests or the {changed} changed since the plan was made.")
             self._ensure_allowed(plan, state)
             if api is None and not plan.changes and not plan.unsettled:
-                self._show(plan)
-                keep_protection(self.backend, self._desired, plan.origin.targets)
-                return Outcome(plan=plan)
+                return self._recorded(plan)
             stack.enter_context(self._machine.interrupt.listening())
             api = api or stack.enter_context(open_remote(self._settings, self._machine.clock))
             return self._carry_out(api, plan)
+
+    def _recorded(self, plan: Plan) -> Outcome | None:
+        """What only the state has to know: nothing is sent for that, and nobody is asked for a network."""
+        if not self._approved(plan):
+            return None
+        there = keep_names(self.backend, self._names, plan.origin.targets)
+        keep_protection(self.backend, self._desired, plan.origin.targets)
+        return Outcome(plan=plan, moves=there.moves, forgotten=there.forgotten)
 
     @property
     def to_continue(self) -> str:
@@ -154,9 +175,10 @@ class _Command:
 
     def _refreshed(self, stack: ExitStack, state: State) -> TaskApi:
         """The service, once it was looked at what is there."""
-        targets = ensure_targets(self._chosen.targets, self._desired, state)
+        targets = ensure_targets(self._chosen.targets, self._desired, state, self._names)
+        there = rearranged(state, self._names, targets).state
         api = stack.enter_context(open_remote(self._settings, self._machine.clock))
-        self._observed = self._machine.observe(api, state, targets)
+        self._observed = self._machine.observe(api, there, targets)
         return api
 
     def cancel(self) -> int:
@@ -180,6 +202,7 @@ class _Command:
         run = self._machine.run(
             api,
             desired=self._desired,
+            names=self._names,
             plan_of=self._plan,
             wait=self._chosen.wait,
             observed=self._observed,
@@ -201,19 +224,21 @@ class _Command:
             self._project,
             {} if chosen.destroy else self._desired,
             state,
+            self._names,
             targets=chosen.targets,
             destroy=chosen.destroy,
             observed=self._observed,
         )
 
     def _ensure_allowed(self, plan: Plan, state: State) -> None:
+        ensure_one_each(self._manifests, state, self._names)
         ensure_allowed(plan, state, limits_of(self._project), self._desired)
 
     def _approved(self, plan: Plan) -> bool:
         if self._saved is not None:
             return True
         self._show(plan)
-        if self._chosen.auto_approve or not plan.changes:
+        if self._chosen.auto_approve or not (plan.changes or plan.forgotten):
             return True
         verb = "destroy all of these tasks" if self._chosen.destroy else "perform these actions"
         with self._machine.interrupt.paused():
@@ -239,6 +264,6 @@ class _Command:
 
 def _decisions(plan: Plan) -> object:
     """What a plan does, without the state's serial and without what was open when it was made."""
-    return [
-        {**change, "source": None, "action_reason": None} for change in to_document(plan)["resource_changes"]
-    ]
+    document = to_document(plan)
+    changes = [{**change, "source": None, "action_reason": None} for change in document["resource_changes"]]
+    return changes, document["moved"], document["forgotten"]

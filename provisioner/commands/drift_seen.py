@@ -1,9 +1,9 @@
 """What is recorded, what is asked for and what is there, side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from provisioner.commands.plan import desired_tasks, load_state
+from provisioner.commands.plan import ensure_one_each, load_state, read_manifests
 from provisioner.commands.project import Project, ensure_targets
 from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
@@ -11,6 +11,7 @@ from provisioner.core.address import Address
 from provisioner.core.calls import TaskApi
 from provisioner.core.drift import Drifts, Observed, find_drift
 from provisioner.core.manifest import TaskSpec
+from provisioner.core.moves import rearranged
 from provisioner.core.state import State
 
 
@@ -19,6 +20,8 @@ class Seen:
     """What is recorded, what is asked for, and what is there."""
 
     state: State
+    """What is recorded, with every task at the address that the manifests have for it."""
+
     desired: Mapping[Address, TaskSpec]
     observed: Observed
     unread: Mapping[Address, str]
@@ -39,8 +42,12 @@ def see(terminal: Terminal, project: Project, machine: Machine, api: TaskApi, ta
         ProvisionerError: manifests, state or service cannot be used.
     """
     state = load_state(project, machine.backend)
-    desired = desired_tasks(terminal, project, state, destroy=False)
-    addresses = ensure_targets(targets, desired, state)
+    manifests = read_manifests(terminal, project, state, destroy=False)
+    desired, names = manifests.desired, manifests.names(use_marker=project.use_marker)
+    ensure_one_each(manifests, state, names)
+    addresses = ensure_targets(targets, desired, state, names)
+    # A task that is to be forgotten is ours until then, and is looked at.
+    state = rearranged(state, replace(names, removed={}), addresses).state
     looked = machine.look(api, state, addresses)
     unread = {
         address: looked.unread[record.task_id]

@@ -7,20 +7,21 @@ give the same specs and problems, in the same order.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from provisioner import __version__
 from provisioner.commands.settings_file import located
-from provisioner.core.address import Address, JSONObject, Source
-from provisioner.core.manifest import Defaults, Parsed, TaskSpec, collect, parse
+from provisioner.core.address import Address, JSONObject, JSONValue, Source
+from provisioner.core.manifest import MOVED_FROM, Defaults, Parsed, Removal, TaskSpec, collect, parse
+from provisioner.core.moves import NameFault, Names, name_faults, names_of
 from provisioner.core.problem import Problem, Severity
 from provisioner.core.schema import manifest_schema
 from provisioner.core.state import State
 from provisioner.core.unread import Unread, held
-from provisioner.core.validation import Checker
+from provisioner.core.validation import Checker, Path
 from provisioner.store.cache import Head, ManifestCache
-from provisioner.store.documents import LoadedFile, content_digest, find_documents, load_documents
+from provisioner.store.documents import LoadedFile, content_digest, find_documents, load_documents, locate
 
 LEAST_FILES = 150
 """With fewer files to parse than this for each, other processes cost more than they save."""
@@ -35,6 +36,12 @@ class Manifests:
     """Errors and warnings, in order of place."""
 
     files: int
+    removed: Mapping[Address, Removal] = field(default_factory=dict)
+    """Tasks that are not to be managed any more."""
+
+    def names(self, *, use_marker: bool) -> Names:
+        """What they say of addresses."""
+        return names_of(self.desired.values(), self.removed, use_marker=use_marker)
 
     @property
     def errors(self) -> list[Problem]:
@@ -57,6 +64,7 @@ class ReadFile:
 
     specs: tuple[TaskSpec, ...]
     problems: tuple[Problem, ...]
+    removals: tuple[Removal, ...] = ()
 
 
 def load_manifests(
@@ -71,16 +79,20 @@ def load_manifests(
     if not files and not problems:
         problems.append(_no_manifests(path))
     specs: dict[str, Sequence[TaskSpec]] = {}
+    removals: list[Removal] = []
     if cache is not None and state is not None:
         specs = {name: found for name in files if (found := _unchanged(name, cache, state))}
     for file in _parsed([name for name in files if name not in specs], ManifestReader(defaults)):
         specs[file.path] = file.specs
         problems += file.problems
+        removals += file.removals
         if cache is not None:
             _keep(file, cache)
     desired, clashes = collect(spec for name in files for spec in specs[name])
     problems += [_clash(first, again) for first, again in clashes]
-    return Manifests(desired, tuple(sorted(problems)), len(files))
+    removed, faults = name_faults(desired, sorted(removals, key=lambda one: one.source))
+    problems += [_name_problem(fault) for fault in faults]
+    return Manifests(desired, tuple(sorted(problems)), len(files), removed)
 
 
 def cache_key(defaults: Defaults) -> str:
@@ -102,13 +114,15 @@ class ManifestReader:
     def read(self, name: str) -> ReadFile:
         """What one file says, and everything wrong with it."""
         loaded = load_documents(name)
-        specs, problems = [], list(loaded.problems)
+        specs, removals, problems = [], [], list(loaded.problems)
         for document in loaded.documents:
             parsed = parse(document.value, document.source, self._checker, self._defaults)
             problems += _problems(loaded, document.index, parsed)
             if parsed.spec is not None:
                 specs.append(parsed.spec)
-        return ReadFile(name, loaded.digest, tuple(specs), tuple(problems))
+            if parsed.removal is not None:
+                removals.append(parsed.removal)
+        return ReadFile(name, loaded.digest, tuple(specs), tuple(problems), tuple(removals))
 
     def read_packed(self, names: Sequence[str]) -> bytes:
         """What several files say, as bytes for ``unpacked``."""
@@ -141,7 +155,9 @@ def packed(files: Iterable[ReadFile]) -> bytes:
                 texts.append(_text(spec.create_body))
             bodies += texts
             specs.append(_row(spec, [len(text) for text in texts]))
-        rows.append((file.path, file.digest, specs, [_problem_row(problem) for problem in file.problems]))
+        problems = [_problem_row(problem) for problem in file.problems]
+        removals = [(one.address, _place_row(one.source), one.destroy) for one in file.removals]
+        rows.append((file.path, file.digest, specs, problems, removals))
     return b"\n".join([json.dumps(rows).encode(), b"".join(bodies)])
 
 
@@ -149,7 +165,7 @@ def unpacked(data: bytes) -> Iterator[ReadFile]:
     """The files again; their bodies are read when somebody asks for them."""
     end = data.index(b"\n")
     begin = end + 1
-    for path, digest, rows, problems in json.loads(data[:end]):
+    for path, digest, rows, problems, removed in json.loads(data[:end]):
         specs = []
         for row, lengths in rows:
             bodies = []
@@ -157,7 +173,12 @@ def unpacked(data: bytes) -> Iterator[ReadFile]:
                 bodies.append(Unread(path, data, begin, begin + length))
                 begin += length
             specs.append(_spec(row, bodies[0], bodies[-1]))
-        yield ReadFile(path, digest, tuple(specs), tuple(_problem(*problem) for problem in problems))
+        removals = tuple(
+            Removal(address=Address(address), source=Source(*place), destroy=destroy)
+            for address, place, destroy in removed
+        )
+        found = tuple(_problem(*problem) for problem in problems)
+        yield ReadFile(path, digest, tuple(specs), found, removals)
 
 
 def _text(body: JSONObject) -> bytes:
@@ -165,20 +186,24 @@ def _text(body: JSONObject) -> bytes:
 
 
 def _row(spec: TaskSpec, lengths: list[int]) -> object:
-    place = spec.source
     return (
         spec.address,
-        (place.file, place.line, place.column),
+        _place_row(spec.source),
         spec.project_id,
         spec.task_type,
         spec.digest,
         spec.prevent_destroy,
         spec.ignore_changes,
+        spec.moved_from,
     ), lengths
 
 
+def _place_row(place: Source) -> tuple[str, int, int]:
+    return place.file, place.line, place.column
+
+
 def _spec(row: Sequence[Any], body: Unread, create_body: Unread) -> TaskSpec:
-    address, place, project_id, task_type, digest, prevent_destroy, ignore_changes = row
+    address, place, project_id, task_type, digest, prevent_destroy, ignore_changes, moved_from = row
     return TaskSpec(
         address=Address(address),
         source=Source(*place),
@@ -189,6 +214,7 @@ def _spec(row: Sequence[Any], body: Unread, create_body: Unread) -> TaskSpec:
         digest=digest,
         prevent_destroy=prevent_destroy,
         ignore_changes=tuple(ignore_changes),
+        moved_from=tuple(moved_from),
     )
 
 
@@ -224,6 +250,7 @@ def _unchanged(name: str, cache: ManifestCache, state: State) -> Sequence[TaskSp
                 create_body=body,
                 digest=head.digest,
                 prevent_destroy=head.prevent_destroy,
+                moved_from=tuple(Address(old) for old in head.moved_from),
             )
         )
     if not specs or content_digest(name) != digest:
@@ -234,7 +261,7 @@ def _unchanged(name: str, cache: ManifestCache, state: State) -> Sequence[TaskSp
 
 def _keep(file: ReadFile, cache: ManifestCache) -> None:
     """Remember a file that has nothing wrong with it."""
-    if not file.problems and not any(spec.ignore_changes for spec in file.specs):
+    if not (file.problems or file.removals) and not any(spec.ignore_changes for spec in file.specs):
         cache.keep(file.path, file.digest, [_head(spec) for spec in file.specs])
 
 
@@ -247,6 +274,7 @@ def _head(spec: TaskSpec) -> Head:
         task_type=spec.task_type,
         digest=spec.digest,
         prevent_destroy=spec.prevent_destroy,
+        moved_from=list(spec.moved_from),
     )
 
 
@@ -268,3 +296,27 @@ def _no_manifests(path: str) -> Problem:
 
 def _clash(first: TaskSpec, again: TaskSpec) -> Problem:
     return Problem(again.source, f'the address "{again.address}" is taken: {first.source} has it too')
+
+
+def _name_problem(fault: NameFault) -> Problem:
+    return Problem(name_place(fault.source, fault.address), fault.message)
+
+
+def name_place(source: Source, old: Address | None) -> Source:
+    """Where the document that begins at ``source`` names the address that its task had before.
+
+    None: where it says that its task is removed. The file is read once more: this is for the words of a
+    problem, and nobody keeps every place of every file for that.
+    """
+    for document in load_documents(source.file).documents:
+        if document.source == source:
+            return locate(source.file, document.index, _name_path(document.value, old))
+    return source
+
+
+def _name_path(document: JSONValue, old: Address | None) -> Path:
+    if old is None:
+        return ("removed",)
+    moved = document.get("moved") if isinstance(document, Mapping) else None
+    written = moved.get("from") if isinstance(moved, Mapping) else None
+    return (*MOVED_FROM, written.index(old)) if isinstance(written, list) and old in written else MOVED_FROM

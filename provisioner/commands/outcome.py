@@ -48,7 +48,13 @@ def conclude(terminal: Terminal, outcome: Outcome, *, as_json: bool, command: st
     """Say how it ended and return the exit code. ``command`` goes on where it stopped."""
     if as_json:
         terminal.result(json.dumps(_document(outcome), indent=2, ensure_ascii=True))
-    elif outcome.applied.results or outcome.applied.not_attempted or _waiting(outcome):
+    elif (
+        outcome.applied.results
+        or outcome.applied.not_attempted
+        or outcome.moves
+        or outcome.forgotten
+        or _waiting(outcome)
+    ):
         terminal.result(_summary(outcome, command, colour=terminal.colour))
     return _exit_code(outcome)
 
@@ -76,6 +82,8 @@ def _tally(outcome: Outcome) -> Tally:
             WriteKind.UPDATE in result.done and result.change.action is Action.UPDATE for result in results
         ),
         destroyed=sum(WriteKind.DELETE in result.done for result in results),
+        moved=len(outcome.moves),
+        forgotten=len(outcome.forgotten),
     )
 
 
@@ -194,7 +202,13 @@ def _document(outcome: Outcome) -> dict[str, object]:
     tally = _tally(outcome)
     return {
         "format_version": "1.0",
-        "summary": {"added": tally.added, "changed": tally.changed, "destroyed": tally.destroyed},
+        "summary": {
+            "added": tally.added,
+            "changed": tally.changed,
+            "destroyed": tally.destroyed,
+            "moved": tally.moved,
+            "forgotten": tally.forgotten,
+        },
         "interrupted": outcome.interrupted,
         "results": [_result_document(result) for result in outcome.applied.results],
         "not_attempted": [change.address for change in outcome.applied.not_attempted],

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from provisioner.commands.lock import last_run
-from provisioner.commands.manifests import Manifests
+from provisioner.commands.manifests import Manifests, name_place
 from provisioner.commands.next_command import next_command
 from provisioner.commands.project import (
     Options,
@@ -22,8 +22,10 @@ from provisioner.core.address import Address
 from provisioner.core.drift import Observed
 from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest import TaskSpec
+from provisioner.core.moves import NO_NAMES, Names, collisions, rearranged
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode
+from provisioner.core.problem import Problem
 from provisioner.core.state import Remote, State
 from provisioner.core.text import printable
 from provisioner.errors import ManifestError, StateError, UsageError
@@ -60,12 +62,14 @@ def plan(  # one parameter a flag
     backend = project.backend()
     with uncollected():
         state = load_state(project, backend)
-        desired = desired_tasks(terminal, project, state, destroy=destroy, refresh=refresh)
+        manifests = read_manifests(terminal, project, state, destroy=destroy, refresh=refresh)
+        desired, names = manifests.desired, manifests.names(use_marker=project.use_marker)
         if told := last_run(backend.lock):
             terminal.say(told)
         wanted = {} if destroy else desired
-        observed = _observed(terminal, project, wanted, state, targets) if refresh else None
-        planned = plan_of(project, wanted, state, targets=targets, destroy=destroy, observed=observed)
+        ensure_one_each(manifests, state, names)
+        observed = _observed(terminal, project, wanted, state, names, targets) if refresh else None
+        planned = plan_of(project, wanted, state, names, targets=targets, destroy=destroy, observed=observed)
         ensure_allowed(planned, state, limits_of(project), desired)
         document = encode(planned) if as_json or out else b""
         if out:
@@ -112,6 +116,7 @@ def _observed(
     project: Project,
     desired: Mapping[Address, TaskSpec],
     state: State,
+    names: Names,
     targets: Sequence[str],
 ) -> Observed:
     """What is there of the tasks in the state, or of the targets."""
@@ -119,15 +124,22 @@ def _observed(
     from provisioner.commands.running import Machine
 
     machine = Machine(terminal, project)
-    addresses = ensure_targets(targets, desired, state)
+    addresses = ensure_targets(targets, desired, state, names)
     with open_remote(project.settings, machine.clock) as api:
-        return machine.observe(api, state, addresses)
+        return machine.observe(api, rearranged(state, names, addresses).state, addresses)
 
 
 def desired_tasks(
-    terminal: Terminal, project: Project, state: State, *, destroy: bool, refresh: bool = False
+    terminal: Terminal, project: Project, state: State, *, destroy: bool
 ) -> Mapping[Address, TaskSpec]:
-    """What the manifests ask for; their warnings are said unless everything is to go.
+    """What the manifests ask for; see ``read_manifests``."""
+    return read_manifests(terminal, project, state, destroy=destroy).desired
+
+
+def read_manifests(
+    terminal: Terminal, project: Project, state: State, *, destroy: bool, refresh: bool = False
+) -> Manifests:
+    """What the manifests say; their warnings are said unless everything is to go.
 
     With ``refresh`` they are all parsed: what is gone is created from its manifest, not from the state.
 
@@ -139,22 +151,46 @@ def desired_tasks(
         raise ManifestError(problem_text(manifests.problems))
     for warning in [] if destroy else manifests.warnings:
         terminal.say(str(warning))
-    return manifests.desired
+    return manifests
+
+
+def ensure_one_each(manifests: Manifests, state: State, names: Names) -> None:
+    """Pass, or refuse: the state has several tasks where the manifests have one that has moved.
+
+    Raises:
+        ManifestError: it has; the tasks and what to do are named.
+    """
+    problems = []
+    for new, *olds in collisions(state, names):
+        found = [address for address in (new, *olds) if address in state.tasks]
+        ids = ", ".join(f"{address} [id={state.tasks[address].task_id}]" for address in found)
+        message = (
+            f'"{olds[0]}" cannot move to "{new}": the state has both, each with a task of its own: {ids}; '
+            f"take this out, or forget the task that is not meant: provisioner state rm ADDRESS"
+            if new in state.tasks
+            else f'only one task can move to "{new}", and the state has several: {ids}; '
+            "forget those that are not meant: provisioner state rm ADDRESS"
+        )
+        place = name_place(manifests.desired[new].source, olds[0])
+        problems.append(Problem(place, message))
+    if problems:
+        raise ManifestError(problem_text(problems))
 
 
 def plan_of(
     project: Project,
     desired: Mapping[Address, TaskSpec],
     state: State,
+    names: Names = NO_NAMES,
     *,
     targets: Sequence[str] = (),
     destroy: bool = False,
     observed: Observed | None = None,
 ) -> Plan:
     """The plan, for these targets or for everything; refreshed where something was observed."""
-    addresses = ensure_targets(targets, desired, state)
+    addresses = ensure_targets(targets, desired, state, names)
     origin = project.origin(state, targets=addresses, destroy=destroy, refreshed=observed is not None)
-    return make_plan(desired, state, origin, observed)
+    return make_plan(desired, state, origin, observed, names)
 
 
 def limits_of(project: Project) -> Limits:

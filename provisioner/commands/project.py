@@ -15,6 +15,7 @@ from provisioner import __version__
 from provisioner.commands.manifests import Manifests, cache_key, load_manifests
 from provisioner.commands.settings_file import enter_root, read_settings
 from provisioner.core.address import Address
+from provisioner.core.moves import NO_NAMES, Names, current
 from provisioner.core.plan import Origin
 from provisioner.core.problem import Problem, Severity
 from provisioner.core.settings import BY_NAME, EMBEDDED, Settings
@@ -60,6 +61,11 @@ class Project:
     def backend(self) -> LocalBackend:
         """The state file; nothing is read yet."""
         return LocalBackend(self.settings.state, stack=self.settings.stack, tool_version=__version__)
+
+    @property
+    def use_marker(self) -> bool:
+        """Whether tasks carry the ownership marker."""
+        return self.settings.marker != "none"
 
     @cached_property
     def remote(self) -> Remote:
@@ -139,20 +145,23 @@ def check_project(options: Options) -> Project | tuple[Problem, ...]:
     return Project(settings) if isinstance(settings, Settings) else settings
 
 
-def ensure_targets(targets: Iterable[str], desired: Iterable[Address], state: State) -> tuple[Address, ...]:
-    """The targets as addresses.
+def ensure_targets(
+    targets: Iterable[str], desired: Iterable[Address], state: State, names: Names = NO_NAMES
+) -> tuple[Address, ...]:
+    """The targets as addresses; where a task has moved, its new one.
 
     Raises:
         UsageError: a target is neither in the manifests nor in the state.
     """
-    known = sorted({*desired, *state.tasks, *state.open})
+    was_known = [old for olds in names.moved.values() for old in olds]
+    known = sorted({*desired, *state.tasks, *state.open, *was_known})
     for target in targets:
         if target not in known:
             raise UsageError(
                 f'There is no task "{printable(target)}"{nearest(target, known)}.\n'
                 "  --target takes an address."
             )
-    return tuple(sorted({Address(target) for target in targets}))
+    return tuple(sorted({current(target, names) for target in targets}))
 
 
 def problem_text(problems: Iterable[Problem]) -> str:

@@ -14,6 +14,7 @@ from provisioner.core.calls import TaskApi
 from provisioner.core.drift import Observed, is_comparable
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import ID_DIGITS
+from provisioner.core.moves import NO_NAMES, Names
 from provisioner.core.plan import Plan
 from provisioner.core.settings import Settings
 from provisioner.core.state import State
@@ -79,6 +80,7 @@ class Machine:
         api: TaskApi,
         *,
         desired: Mapping[Address, TaskSpec],
+        names: Names = NO_NAMES,
         plan_of: Callable[[State], Plan],
         wait: bool,
         observed: Observed | None = None,
@@ -89,7 +91,7 @@ class Machine:
             api=api,
             stack=settings.stack,
             new_id=_new_id,
-            use_marker=settings.marker != "none",
+            use_marker=self._project.use_marker,
             record_of=self.backend.record_of,
         )
         outside = Outside(
@@ -109,6 +111,7 @@ class Machine:
         return Run(
             Wish(
                 desired=desired,
+                names=names,
                 plan_of=plan_of,
                 first=self.first_state,
                 wait=wait,

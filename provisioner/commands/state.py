@@ -10,6 +10,7 @@ from provisioner.commands.lock import locked
 from provisioner.commands.project import Options, Project, open_project
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
+from provisioner.core.moves import moved_record
 from provisioner.core.state import State, TaskRecord, with_task, without_task
 from provisioner.core.text import printable, shell_word
 from provisioner.core.validation import address_complaint, nearest
@@ -27,7 +28,7 @@ def move(
         UsageError: there is no such task, or the new address is taken or not one.
     """
     project = open_project(options)
-    backend, use_marker = project.backend(), project.settings.marker != "none"
+    backend, use_marker = project.backend(), project.use_marker
     with locked(terminal, backend, "state mv", lock_timeout_seconds):
         state = backend.load()
         record = known(state, source)
@@ -41,8 +42,7 @@ def move(
                 f"To forget the task that has it:\n  provisioner state rm {shell_word(target)}"
             )
         _ensure_settled(state, source)
-        named = record.marked_as or source
-        moved = replace(record, marked_as="" if named == target or not use_marker else named)
+        moved = moved_record(record, Address(source), Address(target), use_marker=use_marker)
         changed = with_task(without_task(state, Address(source)), Address(target), moved)
         backend.replace(changed)
     terminal.result(printable(f"Moved {source} to {target} [id={record.task_id}]."))

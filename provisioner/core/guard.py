@@ -51,7 +51,7 @@ def _ensure_unprotected(plan: Plan, state: State, desired: Mapping[Address, Task
     lines = "\n".join(
         f"  {change.address}  ({desired[change.address].source})"
         if change.address in desired
-        else f"  {change.address}  (its manifest is gone)"
+        else f"  {change.address}  ({change.source or 'its manifest is gone'})"
         for change in protected
     )
     raise UsageError(

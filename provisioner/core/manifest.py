@@ -8,7 +8,7 @@ lines.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -16,8 +16,12 @@ from provisioner.core.address import ADDRESS_PATTERN, Address, JSONObject, JSONV
 from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
 from provisioner.core.families import family_of
 from provisioner.core.unread import Body
-from provisioner.core.validation import Checker, Fault, path_text, shown
+from provisioner.core.validation import Checker, Fault, Path, path_text, shown
 
+MOVED_FROM: Path = ("moved", "from")
+"""Where a document names the addresses that its task had before."""
+
+_OF_A_TASK = ("TaskInfo", "ProjectId", "moved", "lifecycle")
 _ADDRESS = re.compile(ADDRESS_PATTERN)
 _canonical_text = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
@@ -47,6 +51,21 @@ class TaskSpec:
     ignore_changes: tuple[str, ...] = ()
     """Fields of TaskInfo that are created as written and left alone afterwards."""
 
+    moved_from: tuple[Address, ...] = ()
+    """Addresses that the task had before, the latest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """A task that is not to be managed any more, as a manifest says it."""
+
+    address: Address
+    source: Source
+    """Where its document begins."""
+
+    destroy: bool
+    """Whether the task is to be deleted, and not only forgotten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
@@ -62,11 +81,12 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A spec, or why there is none; and what is worth saying either way."""
+    """A spec or a removal, or why there is neither; and what is worth saying either way."""
 
     spec: TaskSpec | None
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
+    removal: Removal | None = None
 
 
 def spec_digest(project_id: str, body: JSONObject) -> str:
@@ -81,16 +101,19 @@ def task_type_of(body: JSONObject) -> int:
 
 
 def parse(document: JSONValue, source: Source, checker: Checker, defaults: Defaults) -> Parsed:
-    """One document as a spec, with defaults merged, or every fault in it."""
+    """One document as a spec, with defaults merged, or as a removal, or every fault in it."""
     if faults := checker.check(document):
         return Parsed(None, tuple(faults))
     written = cast("Mapping[str, JSONValue]", document)
+    if "removed" in written:
+        return _removal(written, source)
     remarks = Remarks()
     info = merged(
         defaults.task_info, normal_task(cast("JSONObject", written["TaskInfo"]), remarks, ("TaskInfo",))
     )
     address = _address(written, info, remarks)
     project_id = _project(written, info, defaults, remarks)
+    remarks.faults += _moved_faults(written, address)
     if remarks.faults:
         return Parsed(None, tuple(remarks.faults), tuple(remarks.warnings))
     info.setdefault("TaskName", address)
@@ -132,7 +155,42 @@ def _spec(
         digest=spec_digest(project, body),
         prevent_destroy=bool(lifecycle.get("prevent_destroy")),
         ignore_changes=tuple(cast("list[str]", lifecycle.get("ignore_changes") or ())),
+        moved_from=tuple(old for old, _ in _moved_from(written)),
     )
+
+
+def _removal(written: Mapping[str, JSONValue], source: Source) -> Parsed:
+    """A document without a task: nothing may stand in it that would describe one."""
+    faults = tuple(
+        Fault((name,), f'"{name}" beside "removed": a task is described or removed, not both', at_key=True)
+        for name in _OF_A_TASK
+        if name in written
+    )
+    if faults:
+        return Parsed(None, faults)
+    destroy = cast("Mapping[str, JSONValue]", written["removed"])["destroy"]
+    address = Address(cast("str", written["name"]))
+    return Parsed(None, removal=Removal(address=address, source=source, destroy=destroy is True))
+
+
+def _moved_from(written: Mapping[str, JSONValue]) -> list[tuple[Address, Path]]:
+    """The addresses that a task had before, and where each is written."""
+    moved = cast("Mapping[str, JSONValue]", written.get("moved") or {})
+    old = moved.get("from")
+    if isinstance(old, str):
+        return [(Address(old), MOVED_FROM)]
+    names = cast("list[str]", old or [])
+    return [(Address(name), (*MOVED_FROM, index)) for index, name in enumerate(names)]
+
+
+def _moved_faults(written: Mapping[str, JSONValue], address: str) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for old, path in _moved_from(written):
+        if old == address:
+            yield Fault(path, f'"{old}" is the address itself: write the one that the task had before')
+        elif old in seen:
+            yield Fault(path, f'"{old}" stands here twice')
+        seen.add(old)
 
 
 def _address(written: Mapping[str, JSONValue], info: JSONObject, remarks: Remarks) -> str:

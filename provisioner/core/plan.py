@@ -13,6 +13,7 @@ from provisioner.core.address import Address, JSONObject, Source, TaskId
 from provisioner.core.diff import FieldChange, diff
 from provisioner.core.drift import Observed, as_observed, is_comparable
 from provisioner.core.manifest import TaskSpec
+from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, rearranged
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 
 
@@ -31,6 +32,9 @@ class Reason(StrEnum):
     NONE = ""
     NOT_IN_STATE = "not_in_state"
     NOT_IN_MANIFESTS = "not_in_manifests"
+    REMOVED = "removal_requested"
+    """A manifest says that it is to be deleted."""
+
     DESTROY = "destroy_requested"
     CHANGED = "manifest_changed"
     IMMUTABLE = "immutable_field_changed"
@@ -72,7 +76,7 @@ class Change:
     """For an update or a replace: what differs, in order of path."""
 
     source: Source | None
-    """Where the manifest is; None for a delete."""
+    """Where the manifest is; for a delete, where one asks for it, if one does."""
 
     spec: TaskSpec | None = None
     """What is asked for; None for a delete, and in a plan that was read from a file."""
@@ -111,11 +115,15 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many tasks a plan touches; a replace counts as one to add and one to destroy."""
+    """How many tasks a plan touches; a replace counts as one to add and one to destroy.
+
+    A task that is forgotten goes on existing, and is counted by itself.
+    """
 
     add: int
     change: int
     destroy: int
+    forget: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +144,12 @@ class Plan:
     """Where ``prevent_destroy`` is not yet as the manifest has it, and how that is; in order of address.
     Only the state changes; nothing is sent."""
 
+    moves: tuple[Move, ...] = ()
+    """Tasks that have another address now; in order of that. Recorded before anything is sent."""
+
+    forgotten: tuple[Forgotten, ...] = ()
+    """Tasks that are not managed any more and go on existing; in order of address."""
+
     @property
     def counts(self) -> Counts:
         """For the summary line."""
@@ -145,35 +159,44 @@ class Plan:
             add=actions.count(Action.CREATE) + replaced,
             change=actions.count(Action.UPDATE),
             destroy=actions.count(Action.DELETE) + replaced,
+            forget=sum(not one.waits for one in self.forgotten),
         )
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.changes or self.unsettled or self.protection)
+        return not (self.changes or self.unsettled or self.protection or self.moves or self.forgotten)
 
 
 def make_plan(
-    desired: Mapping[Address, TaskSpec], state: State, origin: Origin, observed: Observed | None = None
+    desired: Mapping[Address, TaskSpec],
+    state: State,
+    origin: Origin,
+    observed: Observed | None = None,
+    names: Names = NO_NAMES,
 ) -> Plan:
     """Desired against state, or against what was observed where that is given.
 
     With targets, everything else stays as it is and is not counted.
     """
-    wanted = set(origin.targets)
+    there = rearranged(state, names, origin.targets)
+    state, wanted = there.state, set(origin.targets)
     addresses = [a for a in sorted({*desired, *state.tasks, *state.open}) if not wanted or a in wanted]
     changes, unchanged = [], 0
     for address in addresses:
+        if address in there.waiting:
+            continue
         record = state.tasks.get(address)
         change = _change(address, desired.get(address), state, origin, observed or {})
         if change is not None:
             changes.append(change)
         elif record is not None:
             unchanged += 1
-    unsettled = tuple(_unsettled(state.open[address]) for address in addresses if address in state.open)
+    looked_at = {*addresses, *there.waiting}
+    unsettled = tuple(_unsettled(state.open[a]) for a in sorted(looked_at & state.open.keys()))
     return Plan(
         origin=origin,
-        changes=tuple(_with_hints(changes)),
+        changes=tuple(_with_hints([_as_asked(change, names) for change in changes])),
         unchanged=unchanged,
         unsettled=unsettled,
         protection=tuple(
@@ -183,7 +206,18 @@ def make_plan(
             and address in state.tasks
             and desired[address].prevent_destroy != state.tasks[address].protected
         ),
+        moves=there.moves,
+        forgotten=there.forgotten,
     )
+
+
+def _as_asked(change: Change, names: Names) -> Change:
+    """The change; a delete that a manifest asks for says where."""
+    removal = names.removed.get(change.address)
+    if removal is None:
+        return change
+    is_plain = change.reason is Reason.NOT_IN_MANIFESTS
+    return replace(change, source=removal.source, reason=Reason.REMOVED if is_plain else change.reason)
 
 
 def _with_hints(changes: Sequence[Change]) -> Iterator[Change]:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, JSONObject, JSONValue, Source, TaskId
 from provisioner.core.diff import FieldChange, ItemKey, names_a_secret, path_label
+from provisioner.core.moves import Forgotten, Move
 from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettled
 from provisioner.core.state import WriteKind
 from provisioner.core.text import printable, printable_lines
@@ -48,7 +49,8 @@ _ACTIONS = {words: action for action, words in _TERRAFORM_ACTIONS.items()}
 def to_document(plan: Plan) -> dict[str, Any]:
     """The plan as JSON data, keys in a fixed order."""
     document = _frame(plan)
-    document["resource_changes"] = [_change(change) for change in plan.changes]
+    previous = _previous(plan)
+    document["resource_changes"] = [_change(change, previous) for change in plan.changes]
     return {**document, "checksum": _checksum(document)}
 
 
@@ -71,6 +73,7 @@ def _frame(plan: Plan) -> dict[str, Any]:
             "add": counts.add,
             "change": counts.change,
             "destroy": counts.destroy,
+            "forget": counts.forget,
             "unchanged": plan.unchanged,
         },
         "resource_changes": [],
@@ -79,7 +82,19 @@ def _frame(plan: Plan) -> dict[str, Any]:
             for u in plan.unsettled
         ],
         "protection": [{"address": a, "prevent_destroy": is_on} for a, is_on in plan.protection],
+        "moved": [
+            {"from": move.before, "to": move.after, "task_id": move.task_id, "waits": move.waits}
+            for move in plan.moves
+        ],
+        "forgotten": [
+            {"address": one.address, "task_id": one.task_id, "waits": one.waits} for one in plan.forgotten
+        ],
     }
+
+
+def _previous(plan: Plan) -> Mapping[Address, Address]:
+    """New addresses to old ones."""
+    return {move.after: move.before for move in plan.moves}
 
 
 def encode(plan: Plan) -> bytes:
@@ -102,7 +117,8 @@ def document_text(document: Mapping[str, Any]) -> str:
 def _in_lines(plan: Plan) -> str:
     """A line for each change. Each is encoded once: the checksum is over the same text."""
     frame = _frame(plan)
-    changes = [_canonical(_change(change)) for change in plan.changes]
+    previous = _previous(plan)
+    changes = [_canonical(_change(change, previous)) for change in plan.changes]
     before, key, after = _canonical(frame).partition('"resource_changes":[')
     checksum = _digest(f"{before}{key}{','.join(changes)}{after}")
     before, key, after = document_text({**frame, "checksum": checksum}).partition('"resource_changes": [')
@@ -209,13 +225,14 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Change, previous: Mapping[Address, Address]) -> dict[str, Any]:
     source = change.source
     return {
         "address": change.address,
         "mode": "managed",
         "type": TYPE,
         "name": change.address,
+        "previous_address": previous.get(change.address),
         "action_reason": change.reason.value,
         "project_id": change.project_id,
         "task_type": change.task_type,
@@ -269,7 +286,28 @@ def _plan(document: Mapping[str, Any]) -> Plan:
             (Address(_typed(one["address"], str)), _typed(one["prevent_destroy"], bool))
             for one in _list(document["protection"])
         ),
+        moves=tuple(
+            Move(
+                before=Address(_typed(one["from"], str)),
+                after=Address(_typed(one["to"], str)),
+                task_id=_read_task_id(one["task_id"]),
+                waits=_typed(one["waits"], bool),
+            )
+            for one in _list(document["moved"])
+        ),
+        forgotten=tuple(
+            Forgotten(
+                address=Address(_typed(one["address"], str)),
+                task_id=_read_task_id(one["task_id"]),
+                waits=_typed(one["waits"], bool),
+            )
+            for one in _list(document["forgotten"])
+        ),
     )
+
+
+def _read_task_id(value: object) -> TaskId | None:
+    return None if value is None else TaskId(_typed(value, str))
 
 
 def _read_unsettled(document: Mapping[str, Any]) -> Unsettled:
@@ -282,7 +320,7 @@ def _read_unsettled(document: Mapping[str, Any]) -> Unsettled:
 
 
 def _read_change(document: Mapping[str, Any]) -> Change:
-    task_id, source, change = document["task_id"], document["source"], document["change"]
+    source, change = document["source"], document["change"]
     renamed_from = document["renamed_from"]
     return Change(
         address=Address(_typed(document["address"], str)),
@@ -290,7 +328,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         reason=Reason(document["action_reason"]),
         project_id=_typed(document["project_id"], str),
         task_type=_typed(document["task_type"], int),
-        task_id=None if task_id is None else TaskId(_typed(task_id, str)),
+        task_id=_read_task_id(document["task_id"]),
         before=None if change["before"] is None else _typed(change["before"], dict),
         after=None if change["after"] is None else _typed(change["after"], dict),
         fields=tuple(_read_field(field) for field in _list(document["field_changes"])),

@@ -12,6 +12,11 @@ from provisioner.core.state import WriteKind
 _FORMAT = r"^1\.[0-9]+$"
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_ID: Schema = {"type": ["string", "null"], "description": "null where a create has no outcome yet."}
+_WAITS: Schema = {
+    "type": "boolean",
+    "description": "Whether a write has no outcome yet: until then nothing is done about it.",
+}
 _BODY: Schema = {
     "type": ["object", "null"],
     "description": "TaskInfo in canonical form: name-value lists are maps; secrets are replaced.",
@@ -45,7 +50,7 @@ def plan_schema() -> Schema:
                 "type": "boolean",
                 "description": "Whether what is in WeData was looked at: before is then what is there.",
             },
-            summary=_object(add=_COUNT, change=_COUNT, destroy=_COUNT, unchanged=_COUNT),
+            summary=_object(add=_COUNT, change=_COUNT, destroy=_COUNT, forget=_COUNT, unchanged=_COUNT),
             resource_changes={**_list(_ref("change")), "description": "In order of addresses."},
             unsettled={
                 **_list(_ref("unsettled")),
@@ -54,6 +59,14 @@ def plan_schema() -> Schema:
             protection={
                 **_list(_object(address=_TEXT, prevent_destroy={"type": "boolean"})),
                 "description": "Where prevent_destroy changes in the state; nothing is sent for that.",
+            },
+            moved={
+                **_list(_object(**{"from": _TEXT, "to": _TEXT}, task_id=_ID, waits=_WAITS)),
+                "description": "Tasks that have another address now; recorded before anything is sent.",
+            },
+            forgotten={
+                **_list(_object(address=_TEXT, task_id=_ID, waits=_WAITS)),
+                "description": "Tasks that are not managed any more and go on existing; nothing is sent.",
             },
             checksum={
                 **_TEXT,
@@ -71,6 +84,10 @@ def _change() -> Schema:
         mode={"const": "managed"},
         type={"const": "wedata_integration_task"},
         name={**_TEXT, "description": "The address once more."},
+        previous_address={
+            "type": ["string", "null"],
+            "description": "The address that the state has for it, where the task has moved.",
+        },
         action_reason={"enum": [reason.value for reason in Reason]},
         project_id=_TEXT,
         task_type={"type": "integer", "description": "201 real-time, 202 offline."},

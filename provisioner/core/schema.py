@@ -66,7 +66,9 @@ def manifest_schema() -> Schema:
         "description": "One integration task. Under TaskInfo every name is the API's own.",
         "type": "object",
         "additionalProperties": False,
-        "required": ["TaskInfo"],
+        "if": {"required": ["removed"]},
+        "then": {"required": ["name"]},
+        "else": {"required": ["TaskInfo"]},
         "properties": {
             "kind": {"const": "IntegrationTask", "description": "What this document describes."},
             "name": {
@@ -80,6 +82,33 @@ def manifest_schema() -> Schema:
                 "description": "Left out, project_id from provisioner.yaml.",
             },
             "TaskInfo": {"$ref": f"#/$defs/{TASK}"},
+            "moved": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["from"],
+                "description": "The task had another address before; it is not made anew for that.",
+                "properties": {
+                    "from": {
+                        "type": ["string", "array"],
+                        "pattern": ADDRESS_PATTERN,
+                        "minItems": 1,
+                        "items": {"type": "string", "pattern": ADDRESS_PATTERN},
+                        "description": "That address; or a list of them, the latest first.",
+                    },
+                },
+            },
+            "removed": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["destroy"],
+                "description": "Instead of TaskInfo: the task of this name is not managed any more.",
+                "properties": {
+                    "destroy": {
+                        "type": "boolean",
+                        "description": "false: it is forgotten and goes on existing. true: it is deleted.",
+                    },
+                },
+            },
             "lifecycle": {
                 "type": ["object", "null"],
                 "additionalProperties": False,

@@ -13,6 +13,7 @@ from provisioner.core.address import Address
 from provisioner.core.calls import Done, Refused, Reply, Unknown
 from provisioner.core.drift import Observed
 from provisioner.core.manifest import TaskSpec
+from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, Rearranged, rearranged
 from provisioner.core.plan import Action, Change, Plan
 from provisioner.core.state import State, TaskRecord, WriteKind
 from provisioner.engine.apply import Applied, Applier
@@ -48,6 +49,10 @@ class Outcome:
     not_sent: tuple[Change, ...] = ()
     """Changes at addresses that are held."""
 
+    moves: tuple[Move, ...] = ()
+    forgotten: tuple[Forgotten, ...] = ()
+    """What was recorded of addresses; nothing of it was sent."""
+
     interrupted: bool = False
 
 
@@ -56,6 +61,9 @@ class Wish:
     """What a run is to come to."""
 
     desired: Mapping[Address, TaskSpec]
+    names: Names = NO_NAMES
+    """What the manifests say of addresses beside that."""
+
     plan_of: Callable[[State], Plan]
     """What would have to happen, given what is recorded."""
 
@@ -124,6 +132,7 @@ class Run:
         changes = [change for change in plan.changes if change.address not in held]
         not_sent = tuple(change for change in plan.changes if change.address in held)
         self._ensure_as_planned(plan, changes)
+        named = self._keep_names(plan.origin.targets)
         self._take_over(changes, plan.origin.targets)
         applied = self._apply(changes, may_delete=all(one.action is Action.DELETE for one in not_sent))
         after = Settled()
@@ -138,6 +147,8 @@ class Run:
             before=self._settled,
             after=after,
             not_sent=not_sent,
+            moves=named.moves,
+            forgotten=named.forgotten,
             interrupted=self._should_stop(),
         )
 
@@ -179,7 +190,8 @@ class Run:
             and change.spec is not None
             and change.address not in state.open
         ]
-        return settler.adopt(creates, self._wish.desired) if creates else settled
+        addresses = {*self._wish.desired, *self._wish.names.forgotten}
+        return settler.adopt(creates, addresses) if creates else settled
 
     def _ensure_as_planned(self, plan: Plan, changes: Sequence[Change]) -> None:
         if self._should_stop():
@@ -189,7 +201,17 @@ class Run:
             lag_seconds = max(self._earlier.lag, 0)
             return look_at(records, self._context.api, self._outside.workers, lag_seconds=lag_seconds)
 
-        ensure_as_planned(changes, self._backend.state, look, destroy=plan.origin.destroy)
+        there = rearranged(self._backend.state, self._wish.names, plan.origin.targets).state
+        ensure_as_planned(changes, there, look, destroy=plan.origin.destroy)
+
+    def _keep_names(self, targets: Sequence[Address]) -> Rearranged:
+        """Record what has moved and what is forgotten: every write is announced at its new address."""
+        if self._should_stop():
+            return Rearranged(self._backend.state)
+        try:
+            return keep_names(self._backend, self._wish.names, targets)
+        except StateError as error:
+            raise StateError(f"{error}\nNothing more was sent.") from error
 
     def _take_over(self, changes: Sequence[Change], targets: Sequence[Address]) -> None:
         """Record what was observed: the plan that was approved begins with it."""
@@ -277,6 +299,22 @@ class Run:
             self._backend.begin(first=self._wish.first, reserve_bytes=reserve_bytes)
         except StateError as error:
             raise StateError(f"{error}\nNothing more was sent.") from error
+
+
+def keep_names(backend: StateBackend, names: Names, targets: Sequence[Address] = ()) -> Rearranged:
+    """Record moves, and forget what is to be forgotten, all of it or nothing; returns what was recorded.
+
+    What waits for the outcome of a write is left as it is.
+
+    Raises:
+        StateError: the snapshot could not be written; the old one is still there.
+    """
+    there = rearranged(backend.state, names, targets)
+    moves = tuple(move for move in there.moves if not move.waits)
+    forgotten = tuple(one for one in there.forgotten if not one.waits)
+    if moves or forgotten:
+        backend.replace(there.state)
+    return Rearranged(there.state, moves, forgotten)
 
 
 def keep_protection(

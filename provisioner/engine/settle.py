@@ -158,12 +158,14 @@ class Settler:
                 ours[spec.project_id] = self._ours(spec.project_id, known)
         fence = self._fence(state, has_tasks=any(ours.values()))
         for spec in wanted:
-            found = ours[spec.project_id].get(address_digest(spec.address), [])
+            names = (spec.address, *spec.moved_from)
+            marked = ours[spec.project_id]
+            found = [task for name in names for task in marked.get(address_digest(name), [])]
             record = state.tasks.get(spec.address)
             if found and record is not None and self._read(record, self._listed(record)) is not None:
                 found = []  # the task that is to be replaced is there: any other is a copy, and a stray
             else:
-                without_task.add(spec.address)
+                without_task.update(names)
             namesakes = [] if found or self._use_marker else self._namesakes(spec, known)
             self._adopt_one(spec, found, namesakes, fence)
         self._settled.server_time = self._server_time()
@@ -257,6 +259,7 @@ class Settler:
             applied_at=utc_text(self._server_time()),
             protected=spec.prevent_destroy,
             attempt=marker.attempt if marker else "",
+            marked_as=_marked_as(spec, marker),
         )
         evidence = f"carries our marker, created {seen.create_time}"
         self._resolve(spec.address, record.attempt, Verdict.ADOPTED, record, evidence)
@@ -396,6 +399,12 @@ def _is_shown_done(attempt: Attempt, record: TaskRecord, seen: RemoteTask) -> bo
     if attempt.kind is not WriteKind.UPDATE or not record.digest or record.spec == attempt.spec:
         return False
     return not kept(attempt.spec, seen.body, before=record.spec).lost
+
+
+def _marked_as(spec: TaskSpec, marker: Marker | None) -> str:
+    """The address that a task had before, where its marker still names that one."""
+    digest = marker.address_digest if marker else ""
+    return next((old for old in spec.moved_from if address_digest(old) == digest), "")
 
 
 def _is_called(task: RemoteTask, name: object, task_type: int) -> bool:

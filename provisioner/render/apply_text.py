@@ -33,6 +33,9 @@ class Tally:
     added: int = 0
     changed: int = 0
     destroyed: int = 0
+    moved: int = 0
+    forgotten: int = 0
+    """Both only recorded; said where there are any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,7 @@ def failed(change: Change, detail: str) -> str:
 def summary(tally: Tally, *, destroy: bool = False) -> str:
     """The last line of an apply in which everything was done."""
     if destroy:
-        return f"Destroy complete! Resources: {tally.destroyed} destroyed."
+        return f"Destroy complete! Resources: {_destroyed(tally)}."
     return f"Apply complete! Resources: {_counts(tally)}."
 
 
@@ -156,12 +159,18 @@ def _incomplete(
         "not attempted": not_attempted,
     }
     rest = ", ".join(f"{count} {word}" for word, count in ended.items() if count)
-    done = f"{tally.destroyed} destroyed" if destroy else _counts(tally)
+    done = _destroyed(tally) if destroy else _counts(tally)
     return f"{'Destroy' if destroy else 'Apply'} incomplete: {done}; {rest}."
 
 
 def _counts(tally: Tally) -> str:
-    return f"{tally.added} added, {tally.changed} changed, {tally.destroyed} destroyed"
+    return f"{tally.added} added, {tally.changed} changed, {_destroyed(tally)}"
+
+
+def _destroyed(tally: Tally) -> str:
+    only_recorded = {"moved": tally.moved, "forgotten": tally.forgotten}
+    rest = "".join(f", {count} {word}" for word, count in only_recorded.items() if count)
+    return f"{tally.destroyed} destroyed{rest}"
 
 
 def _waiting(one: Waiting, paint: Paint) -> Iterator[str]:

@@ -12,8 +12,9 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Plan, Reason
 from provisioner.core.plan_document import TYPE, shown_body
-from provisioner.core.text import printable, shell_word
+from provisioner.core.text import printable
 from provisioner.core.times import utc_text
+from provisioner.render.address_changes import name_blocks, rename_hint
 from provisioner.render.body import Pairs, body_lines, pair_lines
 from provisioner.render.field_changes import Level, change_lines, shown_sides
 from provisioner.render.words import (
@@ -52,6 +53,7 @@ _GONE_VERBS = {
 }
 _WHY = {
     Reason.NOT_IN_MANIFESTS: "because no manifest has this address any more",
+    Reason.REMOVED: "because its manifest says removed: {destroy: true}",
     Reason.MOVED: "it was moved here; its ownership marker still names the old address",
     Reason.DRIFTED: "somebody changed it in WeData since it was last applied",
     Reason.UNSEEN: "what the task holds is not known, so the whole body is sent",
@@ -66,7 +68,7 @@ Group = Sequence[Change]
 def render_plan(plan: Plan, *, colour: bool, verbose: bool = False) -> str:
     """The whole plan, ending with a newline."""
     pen = Pen(Paint(colour), verbose)
-    blocks = [*_unsettled(plan, pen)]
+    blocks = [*_unsettled(plan, pen), *name_blocks(plan, pen)]
     if plan.changes:
         blocks += ["provisioner will perform the following actions:", _legend(plan, pen.paint)]
         blocks += _blocks(plan, pen)
@@ -122,7 +124,8 @@ def _ending(plan: Plan, pen: Pen) -> Iterator[str]:
     if plan.origin.environment:
         yield f"Environment {quoted(plan.origin.environment)}, endpoint {quoted(plan.origin.endpoint)}."
     counts = plan.counts
-    summary = f" {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
+    forget = f", {counts.forget} to forget" if counts.forget else ""
+    summary = f" {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy{forget}."
     yield pen.paint.bold("Plan:") + summary
 
 
@@ -211,7 +214,7 @@ def _row(change: Change) -> tuple[str, ...]:
     source = change.source
     place = f"{source.file.rpartition('/')[2]}:{source.line}" if source else f"[id={change.task_id}]"
     body = change.before if change.after is None else change.after
-    hint = f"# {_rename(change)}" if change.renamed_from is not None else ""
+    hint = f"# {rename_hint(change)}" if change.renamed_from is not None else ""
     return printable(change.address), _route(body or {}), family(change.task_type), printable(place), hint
 
 
@@ -261,7 +264,7 @@ def _heading(pen: Pen, group: Group) -> Iterator[str]:
         yield f"  # {pen.paint.bold(printable(change.address))} {verb}"
         yield from _why(group)
         if change.renamed_from is not None:
-            yield f"  # ({_rename(change)})"
+            yield f"  # ({rename_hint(change)})"
         if change.source:
             yield f"  #   {printable(f'{change.source.file}:{change.source.line}')}"
         return
@@ -280,11 +283,6 @@ def _verb(paint: Paint, group: Group) -> str:
         return f"{is_gone}; {_GONE_VERBS[change.action]}"
     verb = _VERBS[change.action]
     return paint.alarm(verb) if change.action in (Action.REPLACE, Action.DELETE) else verb
-
-
-def _rename(change: Change) -> str:
-    old, new = shell_word(str(change.renamed_from)), shell_word(change.address)
-    return f"this looks like a rename: provisioner state mv {old} {new}"
 
 
 def _why(group: Group) -> Iterator[str]:

@@ -132,6 +132,13 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
+def some_lines(lines: Sequence[str], indent: str, *, verbose: bool) -> list[str]:
+    """Lines, all of them unless there are very many."""
+    if verbose or len(lines) <= _LISTED:
+        return list(lines)
+    return [*lines[:_FIRST], f"{indent}… and {len(lines) - _FIRST} more (--verbose lists them)"]
+
+
 def address_lines(addresses: Sequence[str], indent: str, *, verbose: bool) -> list[str]:
     """Addresses side by side on wrapped lines, all of them unless there are very many."""
     few = verbose or len(addresses) <= _LISTED

@@ -29,6 +29,7 @@ class Head(NamedTuple):
     """Of the spec: the body is the one that the state has under this digest."""
 
     prevent_destroy: bool
+    moved_from: Sequence[str]
 
 
 class ManifestCache:

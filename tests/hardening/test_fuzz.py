@@ -496,7 +496,7 @@ def test_a_cache(tmp_path: Path, tried: Tried) -> None:
     """Is exactly the one that was written, or an empty one."""
     path = str(tmp_path / "manifests.cache")
     cache = ManifestCache({}, "key")
-    head = Head("a", 1, 1, PROJECT, 201, "d" * 64, prevent_destroy=False)
+    head = Head("a", 1, 1, PROJECT, 201, "d" * 64, prevent_destroy=False, moved_from=[])
     cache.keep("manifests/é.yaml", "0" * 64, [head, head])
     cache.keep("manifests/b.yaml", "1" * 64, [head])
     cache.save(path)

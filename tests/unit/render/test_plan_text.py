@@ -278,4 +278,4 @@ def test_a_rename_among_many_is_hinted_on_its_line() -> None:
     shown = _shown(*new, before=[a_spec("old", Description="7")])
     (line,) = [line for line in shown.split("\n") if "looks like a rename" in line]
     assert "t-07 " in line
-    assert line.endswith("# this looks like a rename: provisioner state mv old t-07")
+    assert line.endswith("# this looks like a rename: add to manifests/t-07.yaml: moved: {from: old}")
