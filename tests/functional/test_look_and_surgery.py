@@ -180,7 +180,7 @@ def test_an_apply_says_it_for_programs(applied: Project) -> None:
     ran = applied.run("apply", "-json", "-auto-approve")
     document = json.loads(ran.out)
     assert ran.code == 0
-    assert document["summary"] == {"added": 1, "changed": 0, "destroyed": 0}
+    assert document["summary"] == {"added": 1, "changed": 0, "destroyed": 0, "moved": 0, "forgotten": 0}
     (result,) = document["results"]
     assert (result["address"], result["outcome"]) == ("third", "done")
     assert result["task_id"] == _records(applied)["third"]["task_id"]
