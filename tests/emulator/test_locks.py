@@ -129,6 +129,16 @@ def test_by_default_only_the_commit_needs_a_lock_that_nobody_else_has(desk: Desk
     assert desk.do("DeleteIntegrationTask", TaskId=task_id)["Data"] is True
 
 
+def test_the_name_of_the_last_holder_is_no_lock(desk: Desk) -> None:
+    """What counts is whether the task is locked."""
+    task_id = _task(desk, THEIRS)
+    desk.service.edit(task_id, {"Locked": False})
+    assert _status(desk, task_id)["Locker"] == ""
+    desk.commit(task_id)
+    desk.do("LockIntegrationTask", TaskId=task_id)
+    assert _lock(desk, task_id) == (True, OWNER)
+
+
 def test_a_lock_may_expire(desk: Desk) -> None:
     """So long after it was taken, by us or by somebody; to take it again makes it last."""
     desk.switches.set({"lock_expires_seconds": 100})

@@ -33,6 +33,15 @@ def test_a_commit_publishes_the_task_as_it_is_then(desk: Desk) -> None:
     assert (shown["TaskName"], shown["Description"], shown["Config"]) == ("b", "second", None)
 
 
+def test_what_is_first_written_after_a_commit_is_not_in_production(desk: Desk) -> None:
+    """Neither a text nor a list."""
+    task_id = desk.create()
+    desk.commit(task_id)
+    desk.modify(task_id, Description="new", Nodes=[{"Name": "n"}])
+    shown = desk.in_production(task_id)
+    assert (shown["Description"], shown["Nodes"]) == ("", None)
+
+
 def test_each_commit_makes_a_version(desk: Desk) -> None:
     """And says that there is one; a draft says nothing of the kind."""
     task_id = desk.create()
@@ -50,7 +59,9 @@ def test_a_create_cannot_claim_a_version(desk: Desk) -> None:
     """The fields that say so are the service's, whatever is sent."""
     task_id = desk.create(HasVersion=True, Submit=True, InstanceVersion=7, OfflineTaskStatus=2)
     assert desk.in_production(task_id) is None
-    assert desk.read(task_id)["InstanceVersion"] is None
+    read = desk.read(task_id)
+    names = ("HasVersion", "Submit", "InstanceVersion", "OfflineTaskStatus")
+    assert [read[name] for name in names] == [None, None, None, 1]
 
 
 def test_an_offline_task_is_committed_by_its_type(desk: Desk) -> None:

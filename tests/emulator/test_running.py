@@ -202,6 +202,10 @@ def test_a_job_starts_from_a_point_in_time(desk: Desk, event: str) -> None:
     assert desk.kept(task_id)["_started_from"] == "1686811933000"
     desk.commit(task_id, 4)
     assert desk.kept(task_id)["_started_from"] == "1686811933000"
+    desk.commit(task_id, 2)
+    assert desk.kept(task_id)["_started_from"] is None
+    desk.run("Stop", task_id)
+    desk.run("Start", task_id, Event=event, ExtConfig=since)
     desk.run("Stop", task_id)
     desk.run("Start", task_id)
     assert desk.kept(task_id)["_started_from"] is None
@@ -318,6 +322,15 @@ def test_a_job_may_end_as_failed(desk: Desk, how: str) -> None:
     else:
         desk.commit(task_id, 1 if how == "commit" else 4)
     assert _statuses(desk, task_id, 2) == [2, FAILED]
+
+
+@pytest.mark.parametrize(("action", "after"), [("Suspend", SUSPENDED), ("Stop", STOPPED)])
+def test_only_a_job_that_is_to_run_fails(desk: Desk, action: str, after: int) -> None:
+    """A pause and a stop come to their end."""
+    task_id = _task(desk, RUNNING)
+    desk.switches.set({"start_ends": "failed"})
+    desk.run(action, task_id)
+    assert desk.kept(task_id)["Status"] == after
 
 
 # ── what a job forbids ──────────────────────────────────────────────────────

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from desk import Desk, code_of
+from projects import REPOSITORY
+from provisioner.emulator.task import OWN
 from provisioner.errors import UsageError
 
 
@@ -214,3 +216,9 @@ def test_an_edit_of_nobody_is_refused(desk: Desk) -> None:
     """There is no such task."""
     with pytest.raises(UsageError, match="nobody"):
         desk.service.edit("nobody", {})
+
+
+def test_the_readme_names_every_key_that_only_tests_see() -> None:
+    """They are looked up there."""
+    readme = (REPOSITORY / "README.md").read_text()
+    assert [key for key in OWN if f"`{key}`" not in readme] == []
