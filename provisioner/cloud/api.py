@@ -33,10 +33,23 @@ from provisioner.cloud.pace import Pace
 from provisioner.cloud.renewal import Credentials
 from provisioner.cloud.signer import Signer
 from provisioner.core.address import TaskId
-from provisioner.core.calls import Listing, Refused, RemoteTask, Reply, SignedWrite, Unknown, Write
+from provisioner.core.calls import (
+    EditingCall,
+    EditingLock,
+    Listing,
+    Refused,
+    RemoteTask,
+    Reply,
+    SignedWrite,
+    Unknown,
+    Write,
+)
 from provisioner.errors import ApiError, CredentialsError
 
 MAX_TRIES = 5
+_MAX_LOCK_TRIES = 3
+"""Of a call about the editing lock: a task can be written without it."""
+
 _MAX_SECONDS = 60.0
 """No try of a read begins later than this after the first."""
 
@@ -145,20 +158,31 @@ class CloudTaskApi:
         """See ``TaskApi``."""
         return Inventory(project_id, ask=self._ask, error_of=self._error, progress=progress).listing()
 
-    def _ask(self, call: wire.Call) -> Happened:
-        """What a read came to in the end, asked again as long as that is sensible.
+    def editing_lock(self, call: EditingCall) -> EditingLock:
+        """See ``TaskApi``."""
+        asked = wire.editing_call(call)
+        happened = self._ask(asked, Kind.EDITING_LOCK)
+        if is_not_found(happened):
+            return EditingLock(is_ours=False)
+        if not isinstance(happened, Answered):
+            raise self._error(asked.action, happened)
+        return wire.editing_reply(call, happened)
+
+    def _ask(self, call: wire.Call, kind: Kind = Kind.READ) -> Happened:
+        """What a call that may be repeated came to in the end, asked again as long as that is sensible.
 
         Raises:
             ApiError: there are no credentials to sign with.
         """
         payload = wire.payload_of(call)
         began, tries = self._monotonic(), 0
+        max_tries = MAX_TRIES if kind is Kind.READ else _MAX_LOCK_TRIES
         while True:
             self._pace.wait(call.action)
             signed = self._signer.sign(call.action, payload)
             happened = self._exchange(call.action, payload, signed.headers)
             tries += 1
-            if verdict_of(Kind.READ, happened) is not Verdict.REPEAT or tries >= MAX_TRIES:
+            if verdict_of(kind, happened) is not Verdict.REPEAT or tries >= max_tries:
                 return happened
             if not self._is_remedied(happened, signed.headers, signed.timestamp):
                 return happened

@@ -55,6 +55,9 @@ _PASSING_FOR_READS = frozenset(
 """Codes after which a read is asked again. FailedOperation is among them because an outage behind the
 service is reported as it."""
 
+_PASSING_FOR_LOCKS = frozenset({"InternalError", "ServiceUnavailable"})
+"""FailedOperation is not among them: it is one of the two codes with which these actions say no."""
+
 _PASSING_STATUSES = frozenset({408, 429})
 
 
@@ -70,6 +73,14 @@ class Kind(StrEnum):
 
     DELETE = "delete"
     """Names the task; "not found" is what it is after."""
+
+    EDITING_LOCK = "editing lock"
+    """Names the task and makes nothing: it may be repeated, like a read."""
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a call of unknown outcome may simply be made again."""
+        return self in (Kind.READ, Kind.EDITING_LOCK)
 
 
 class Verdict(StrEnum):
@@ -177,10 +188,10 @@ def verdict_of(kind: Kind, happened: Happened) -> Verdict:
             return Verdict.ANSWERED
         case NotSent():
             # For a write always "repeat": the engine stops as a whole when its tries are used up.
-            again = happened.is_passing or kind is not Kind.READ
+            again = happened.is_passing or not kind.may_repeat
             return Verdict.REPEAT if again else Verdict.REFUSED
         case Lost():
-            return Verdict.REPEAT if kind is Kind.READ else Verdict.UNKNOWN
+            return Verdict.REPEAT if kind.may_repeat else Verdict.UNKNOWN
         case Unusable():
             return _of_unusable(kind, happened)
         case Failed():
@@ -190,7 +201,7 @@ def verdict_of(kind: Kind, happened: Happened) -> Verdict:
 
 
 def _of_unusable(kind: Kind, unusable: Unusable) -> Verdict:
-    if kind is not Kind.READ:
+    if not kind.may_repeat:
         return Verdict.UNKNOWN
     is_passing = unusable.status >= 500 or unusable.status in _PASSING_STATUSES
     return Verdict.REPEAT if is_passing else Verdict.REFUSED
@@ -198,12 +209,13 @@ def _of_unusable(kind: Kind, unusable: Unusable) -> Verdict:
 
 def _of_failed(kind: Kind, failed: Failed) -> Verdict:
     code = failed.code
-    if failed.names_task and kind is not Kind.READ:
+    if failed.names_task and not kind.may_repeat:
         return Verdict.UNKNOWN
     if code in (SIGNATURE_EXPIRE, TOKEN_FAILURE) or family(code) == RATE_LIMIT:
         return Verdict.REPEAT
-    if family(code) == NOT_FOUND and kind in (Kind.READ, Kind.DELETE):
+    if family(code) == NOT_FOUND and (kind.may_repeat or kind is Kind.DELETE):
         return Verdict.ANSWERED
-    if kind is Kind.READ:
-        return Verdict.REPEAT if family(code) in _PASSING_FOR_READS else Verdict.REFUSED
+    if kind.may_repeat:
+        passing = _PASSING_FOR_READS if kind is Kind.READ else _PASSING_FOR_LOCKS
+        return Verdict.REPEAT if family(code) in passing else Verdict.REFUSED
     return Verdict.REFUSED if family(code) in _REFUSED_BEFORE_EFFECT else Verdict.UNKNOWN

@@ -19,6 +19,9 @@ from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
     Done,
+    EditingCall,
+    EditingLock,
+    EditingVerb,
     ModifyTask,
     Refused,
     RemoteTask,
@@ -45,6 +48,10 @@ DELETE = "DeleteIntegrationTask"
 DELETE_OFFLINE = "DeleteOfflineTask"
 DESCRIBE = "DescribeIntegrationTask"
 LIST = "DescribeIntegrationTasks"
+LOCK = "LockIntegrationTask"
+UNLOCK = "UnlockIntegrationTask"
+LOCK_STATUS = "DescribeTaskLockStatus"
+ROB_LOCK = "RobAndLockIntegrationTask"
 
 RECORD_FIELDS = frozenset(
     name for rules in OBJECTS.values() for name, rule in rules.items() if rule.kind is FieldKind.RECORDS
@@ -167,6 +174,22 @@ def list_call(project_id: str, task_type: int, *, page_number: int, page_size: i
         "OrderFields": [{"Name": "CreateTime", "Direction": "DESC"}],
     }
     return Call(action=LIST, parameters=parameters)
+
+
+_EDITING = {
+    EditingVerb.LOOK: LOCK_STATUS,
+    EditingVerb.LOCK: LOCK,
+    EditingVerb.TAKE_OVER: ROB_LOCK,
+    EditingVerb.RELEASE: UNLOCK,
+}
+
+
+def editing_call(call: EditingCall) -> Call:
+    """One of the four actions about the editing lock; two of them take no TaskType."""
+    names: JSONObject = {"ProjectId": call.project_id, "TaskId": call.task_id}
+    if call.verb in (EditingVerb.LOOK, EditingVerb.TAKE_OVER):
+        names = {**names, "TaskType": family_of(call.task_type)}
+    return Call(action=_EDITING[call.verb], parameters=names)
 
 
 def sent_form(value: JSONValue, name: str = "") -> JSONValue:
@@ -296,6 +319,47 @@ def list_reply(answered: Answered, *, task_type: int) -> Page:
     if not isinstance(items, Sequence) or isinstance(items, str):
         raise unusable(LIST, f"TaskInfoSet is {_shape(items)}", answered)
     return Page(tasks=[_task(item, LIST, task_type, answered) for item in items], total=total)
+
+
+def editing_reply(call: EditingCall, answered: Answered) -> EditingLock:
+    """The editing lock, as far as the answer says.
+
+    Raises:
+        ApiError: it does not say what it should.
+    """
+    action, response = _EDITING[call.verb], answered.response
+    match call.verb:
+        case EditingVerb.LOOK:
+            status = _object(response, "TaskLockStatus", action, answered)
+            return EditingLock(
+                is_ours=_is_true(status, "IsLocker", action, answered),
+                holder=_text(status, "Locker", action, answered),
+            )
+        case EditingVerb.TAKE_OVER:
+            state = _object(response, "RobLockState", action, answered)
+            return EditingLock(
+                is_ours=_is_true(state, "IsRob", action, answered),
+                holder=_text(state, "Locker", action, answered),
+            )
+        case EditingVerb.LOCK:
+            return EditingLock(is_ours=_is_true(response, "Data", action, answered))
+        case EditingVerb.RELEASE:
+            return EditingLock(is_ours=not _is_true(response, "Data", action, answered))
+
+
+def _object(response: JSONObject, name: str, action: str, answered: Answered) -> JSONObject:
+    value = response.get(name)
+    if not isinstance(value, Mapping):
+        raise unusable(action, f"{name} is {_shape(value)}", answered)
+    return value
+
+
+def _is_true(values: JSONObject, name: str, action: str, answered: Answered) -> bool:
+    """A truth value; the service writes some as 1 and 0."""
+    value = values.get(name)
+    if value is True or value is False or (_is_number(value) and value in (0, 1)):
+        return bool(value)
+    raise unusable(action, f"{name} is {_shape(value)}", answered)
 
 
 def unusable(action: str, what: str, answered: Answered) -> ApiError:

@@ -8,6 +8,7 @@ task, so it must never be sent again and never be reported as failed (create-pro
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from provisioner.core.address import JSONObject, TaskId
@@ -130,6 +131,43 @@ class Listing:
     """Unix seconds from the ``Date`` header of the first page: the local clock never decides."""
 
 
+class EditingVerb(StrEnum):
+    """What can be done about the editing lock of a task: who has it open in WeData."""
+
+    LOOK = "look"
+    """DescribeTaskLockStatus."""
+
+    LOCK = "lock"
+    """LockIntegrationTask."""
+
+    TAKE_OVER = "take over"
+    """RobAndLockIntegrationTask."""
+
+    RELEASE = "release"
+    """UnlockIntegrationTask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditingCall:
+    """A call about the editing lock. It makes nothing and may be repeated, so it is not journaled."""
+
+    verb: EditingVerb
+    project_id: str
+    task_id: TaskId
+    task_type: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditingLock:
+    """The editing lock as it is after a call about it, as far as the answer says."""
+
+    is_ours: bool
+    """Whether the account that asks holds it."""
+
+    holder: str = ""
+    """Who holds it, as the service names them; empty if nobody does, or if that was not said."""
+
+
 class TaskApi(Protocol):
     """The remote side as the engine sees it. Methods may be called from several threads.
 
@@ -166,5 +204,14 @@ class TaskApi(Protocol):
 
         Raises:
             ApiError: any page could not be had; an incomplete listing is never returned.
+        """
+        ...
+
+    def editing_lock(self, call: EditingCall) -> EditingLock:
+        """Make a call about the editing lock. A task that is not there is locked by nobody.
+
+        Raises:
+            ApiRefusedError: the service said no, for whatever reason.
+            ApiError: no usable answer.
         """
         ...

@@ -21,19 +21,18 @@ from provisioner.core.journal import Finished, Intent, Rejected, Resolved, Verdi
 from provisioner.core.plan import Action, Change
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
-from provisioner.engine.ports import Outside
-from provisioner.engine.steps import (
-    Answer,
-    Confirm,
-    Context,
-    Look,
-    Pause,
-    Request,
-    Result,
-    Send,
-    Steps,
-    steps_of,
+from provisioner.engine.editing_lock import (
+    AbandonedError,
+    Ask,
+    EditingLocks,
+    LockedAnswer,
+    LockedRequest,
+    LockedSteps,
+    Wait,
+    locked,
 )
+from provisioner.engine.ports import Outside
+from provisioner.engine.steps import Confirm, Context, Look, Pause, Result, Send, steps_of
 from provisioner.errors import ApiError, ApiUnreachableError, StateError
 
 
@@ -64,15 +63,18 @@ class _Active:
     """A change that has begun and has not ended."""
 
     change: Change
-    steps: Steps
-    request: Request | None = None
+    steps: LockedSteps
+    request: LockedRequest | None = None
+    unsent: Send | None = None
+    """The write before which it was abandoned."""
 
 
 class Applier:
     """Carries out changes through the given outside world."""
 
-    def __init__(self, context: Context, outside: Outside) -> None:
+    def __init__(self, context: Context, outside: Outside, locks: EditingLocks) -> None:
         self._context = context
+        self._locks = locks
         self._api: TaskApi = context.api
         self._backend = outside.backend
         self._workers = outside.workers
@@ -128,10 +130,16 @@ class Applier:
         self._applied.not_attempted += waiting
 
     def _begin_more(self, waiting: deque[Change]) -> None:
-        while waiting and len(self._active) < self._parallelism and not self._stopping():
+        # Those that wait for a person to close a task make no calls: others take their place.
+        while (
+            waiting
+            and len(self._active) - self._locks.waiting < self._parallelism
+            and not self._stopping()
+        ):
             change = waiting.popleft()
             self._tickets += 1
-            self._active[self._tickets] = _Active(change, steps_of(change, self._context))
+            steps = locked(change, steps_of(change, self._context), self._locks)
+            self._active[self._tickets] = _Active(change, steps)
             self._reporter.started(change)
             self._advance(self._tickets, None)
 
@@ -164,19 +172,32 @@ class Applier:
 
     # ── one change ──────────────────────────────────────────────────────────
 
-    def _advance(self, ticket: int, answer: Answer) -> None:
+    def _advance(self, ticket: int, answer: LockedAnswer) -> None:
         """Tell a change the answer to what it asked for, and take what it asks for next."""
+        steps = self._active[ticket].steps
+        self._converse(ticket, lambda: steps.send(answer))
+
+    def _converse(self, ticket: int, talk: Callable[[], LockedRequest]) -> None:
         active = self._active[ticket]
         try:
-            active.request = active.steps.send(answer)
+            active.request = talk()
         except StopIteration as stop:
             self._end(ticket, stop.value)
+            return
+        except AbandonedError:
+            self._drop(ticket)
             return
         match active.request:
             case Send():
                 self._to_send.append(ticket)
             case Look(read=read):
                 self._look(ticket, read)
+            case Ask():
+                self._ask(ticket, active.request)
+            case Wait(seconds=seconds, holder=holder, is_news=is_news):
+                if is_news:
+                    self._reporter.waiting(active.change, holder)
+                heapq.heappush(self._paused, (self._clock.monotonic() + seconds, ticket))
             case Pause(seconds=seconds):
                 heapq.heappush(self._paused, (self._clock.monotonic() + seconds, ticket))
             case Confirm():
@@ -191,6 +212,13 @@ class Applier:
             self._advance(ticket, ApiUnreachableError("the run was stopped"))
             return
         self._workers.submit(ticket, lambda: _read(read))
+
+    def _ask(self, ticket: int, ask: Ask) -> None:
+        if self._stopping() and not ask.to_release:
+            # No write follows; the change comes to its next one and is abandoned there.
+            self._advance(ticket, None)
+            return
+        self._workers.submit(ticket, lambda: _read(lambda: self._api.editing_lock(ask.call)))
 
     def _send(self, ticket: int, send: Send) -> None:
         try:
@@ -274,16 +302,20 @@ class Applier:
 
     def _abandon(self, ticket: int, active: _Active) -> None:
         """End a change whose next write was not announced: for that write, nothing happened."""
-        active.steps.close()
+        active.unsent = _send(active)
+        self._converse(ticket, lambda: active.steps.throw(AbandonedError))
+
+    def _drop(self, ticket: int) -> None:
+        """What is left of a change that was abandoned, once it has released what it took."""
+        active = self._active[ticket]
         change, record = active.change, self._backend.record_of(active.change.address)
         if change.action is Action.CREATE and record is not None:
             # The task is made; what was not done is to send once more what it did not keep.
             done = Done(task_id=record.task_id, request_id=record.request_id)
-            action = self._api.action_of(_send(active).write)
             result = Result(
                 change=change,
                 reply=done,
-                action=action,
+                action=self._api.action_of(cast("Send", active.unsent).write),
                 kind=WriteKind.CREATE,
                 done=frozenset({WriteKind.CREATE}),
                 unread="the run was stopped before everything was written; the next apply writes it",

@@ -113,6 +113,10 @@ class Reporter(Protocol):
         """Nothing could be sent for a task; it is tried again in a moment."""
         ...
 
+    def waiting(self, change: Change, holder: str) -> None:
+        """Somebody has the task open in WeData: it is waited for them to close it."""
+        ...
+
     def finished(self, change: Change, task_id: TaskId) -> None:
         """Work on a task has succeeded and is recorded."""
         ...

@@ -17,6 +17,7 @@ from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, Rearranged,
 from provisioner.core.plan import Action, Change, Plan
 from provisioner.core.state import State, TaskRecord, WriteKind
 from provisioner.engine.apply import Applied, Applier
+from provisioner.engine.editing_lock import EditingLocks, LockPolicy, NotReleased, TakenOver
 from provisioner.engine.look import Looked, look_at
 from provisioner.engine.ports import Outside, StateBackend
 from provisioner.engine.recheck import ensure_as_planned, observed_entries
@@ -52,6 +53,11 @@ class Outcome:
     moves: tuple[Move, ...] = ()
     forgotten: tuple[Forgotten, ...] = ()
     """What was recorded of addresses; nothing of it was sent."""
+    taken_over: tuple[TakenOver, ...] = ()
+    """Editing locks that were taken over from somebody."""
+
+    not_released: tuple[NotReleased, ...] = ()
+    """Editing locks that were taken and could not be given back."""
 
     interrupted: bool = False
 
@@ -72,6 +78,9 @@ class Wish:
 
     wait: bool = False
     """Whether to wait for what time alone will settle."""
+
+    lock_policy: LockPolicy = field(default_factory=LockPolicy)
+    """What to do about tasks that somebody has open in WeData."""
 
     observed: Observed = field(default_factory=dict)
     """What was there when ``plan_of`` took it into account; empty where plans are not refreshed."""
@@ -104,6 +113,7 @@ class Run:
         self._tell = tell
         """Hears what every look came to."""
 
+        self._locks = EditingLocks(outside.clock.monotonic, wish.lock_policy)
         self._settled = Settled()
 
     def prepare(self) -> Plan:
@@ -149,6 +159,8 @@ class Run:
             not_sent=not_sent,
             moves=named.moves,
             forgotten=named.forgotten,
+            taken_over=tuple(self._locks.taken_over),
+            not_released=tuple(self._locks.not_released),
             interrupted=self._should_stop(),
         )
 
@@ -199,7 +211,9 @@ class Run:
 
         def look(records: Iterable[TaskRecord]) -> Looked:
             lag_seconds = max(self._earlier.lag, 0)
-            return look_at(records, self._context.api, self._outside.workers, lag_seconds=lag_seconds)
+            looked = look_at(records, self._context.api, self._outside.workers, lag_seconds=lag_seconds)
+            self._locks.note(looked.observed)
+            return looked
 
         there = rearranged(self._backend.state, self._wish.names, plan.origin.targets).state
         ensure_as_planned(changes, there, look, destroy=plan.origin.destroy)
@@ -244,7 +258,7 @@ class Run:
         if not changes:
             return Applied()
         self._ready(changes)
-        return Applier(self._context, self._outside).carry_out(changes, may_delete=may_delete)
+        return Applier(self._context, self._outside, self._locks).carry_out(changes, may_delete=may_delete)
 
     def _complete(self, applied: Applied, after: Settled) -> None:
         """Go on where a write was found done that was not answered.
