@@ -21,6 +21,9 @@ from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
     Done,
+    EditingCall,
+    EditingLock,
+    EditingVerb,
     Listing,
     ModifyTask,
     Refused,
@@ -38,6 +41,7 @@ from provisioner.core.plan import Change, Origin, Plan, make_plan
 from provisioner.core.state import Attempt, Remote, State, TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.apply import Applied, Applier
+from provisioner.engine.editing_lock import EditingLocks, LockPolicy
 from provisioner.engine.ports import Clock, Completed, Outside
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Settler, Window
@@ -53,6 +57,8 @@ CREATE = "CreateIntegrationTask"
 MODIFY = "ModifyIntegrationTask"
 DELETE = "DeleteIntegrationTask"
 DELETE_OFFLINE = "DeleteOfflineTask"
+US = "us"
+"""Our name at the service."""
 
 
 class FakeClock:
@@ -91,6 +97,10 @@ class ListReporter:
     def retrying(self, change: Change, detail: str) -> None:
         """See ``Reporter.retrying``."""
         self.heard.append(f"{change.address}: {change.action} again: {detail}")
+
+    def waiting(self, change: Change, holder: str) -> None:
+        """See ``Reporter.waiting``."""
+        self.heard.append(f"{change.address}: {change.action} waits for {holder}")
 
     def finished(self, change: Change, task_id: TaskId) -> None:
         """See ``Reporter.finished``."""
@@ -209,6 +219,12 @@ class FakeTaskApi:
         self.unreadable: set[TaskId] = set()
         """Tasks that are listed and that a read does not show."""
 
+        self.holders: dict[TaskId, str] | None = None
+        """Who has which task open; ``US`` for us. None: every task is ours, and no event tells of it."""
+
+        self.lock_answers: deque[EditingLock | ApiError | None] = deque()
+        """Of the next calls about the editing lock, in order; None: as ``holders`` has it."""
+
         self.refuse_reads = False
         self.list_lag_seconds = 0
         self.pace_seconds: dict[str, float] = {}
@@ -306,6 +322,18 @@ class FakeTaskApi:
             progress(len(listed))
         return Listing(tasks=listed, server_time=now)
 
+    def editing_lock(self, call: EditingCall) -> EditingLock:
+        """See ``TaskApi.editing_lock``. Only a holder can release, and somebody else's lock stays as it is."""
+        if self.holders is None:
+            return EditingLock(is_ours=call.verb is not EditingVerb.RELEASE, holder=US)
+        self.events.append(f"{call.verb} {call.task_id}")
+        answer = self.lock_answers.popleft() if self.lock_answers else None
+        if isinstance(answer, ApiError):
+            raise answer
+        if answer is not None:
+            return answer
+        return self._locked(call.verb, call.task_id, self.holders)
+
     # What a test does
 
     def put(self, body: JSONObject, *, project_id: str = "p1") -> TaskId:
@@ -321,6 +349,22 @@ class FakeTaskApi:
         return [task for task in self.tasks.values() if task.name == name]
 
     # Inside
+
+    def _locked(self, verb: EditingVerb, task_id: TaskId, holders: dict[TaskId, str]) -> EditingLock:
+        holder = holders.get(task_id, "")
+        match verb:
+            case EditingVerb.LOOK:
+                return EditingLock(is_ours=holder == US, holder=holder)
+            case EditingVerb.LOCK | EditingVerb.TAKE_OVER:
+                if verb is EditingVerb.LOCK and holder not in (US, ""):
+                    raise ApiRefusedError(f"The service refused a call.\n  Lock: locked by {holder}")
+                holders[task_id] = US
+                return EditingLock(is_ours=True)
+            case EditingVerb.RELEASE:
+                if holder != US:
+                    raise ApiRefusedError("The service refused a call.\n  Unlock: not the holder")
+                del holders[task_id]
+                return EditingLock(is_ours=False)
 
     def _name_of(self, write: Write) -> str:
         if isinstance(write, DeleteTask):
@@ -517,6 +561,7 @@ class World:
         self.told: list[Settled] = []
         self.should_stop: Callable[[], bool] = lambda: False
         self.use_marker = use_marker
+        self.locks = EditingLocks(self.clock.monotonic)
         self.ids = (f"{number:016x}" for number in range(1, 1_000_000))
         self.ready()
 
@@ -539,7 +584,8 @@ class World:
 
     def carry_out(self, changes: Iterable[Change], *, parallelism: int = 4) -> Applied:
         """Carry out changes with an engine of their own."""
-        return Applier(self.context(), self.outside(parallelism=parallelism)).carry_out(changes)
+        outside = self.outside(parallelism=parallelism)
+        return Applier(self.context(), outside, self.locks).carry_out(changes)
 
     def outside(self, *, parallelism: int = 4) -> Outside:
         """What a run goes through."""
@@ -552,13 +598,20 @@ class World:
             should_stop=lambda: self.should_stop(),  # noqa: PLW0108  # a test may set it later
         )
 
-    def run(self, *specs: TaskSpec, wait: bool = False, observed: Observed | None = None) -> Run:
+    def run(
+        self,
+        *specs: TaskSpec,
+        wait: bool = False,
+        observed: Observed | None = None,
+        lock_policy: LockPolicy | None = None,
+    ) -> Run:
         """One run that is to come to these, and no others; refreshed by what was observed."""
         wish = Wish(
             desired=desired_of(specs),
             plan_of=lambda state: make_plan(desired_of(specs), state, ORIGIN, observed),
             first=first_state,
             wait=wait,
+            lock_policy=lock_policy or LockPolicy(),
             observed=observed or {},
         )
         return Run(wish, self.context(), self.outside(), window=WINDOW, earlier=WINDOW, tell=self.told.append)

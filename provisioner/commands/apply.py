@@ -7,7 +7,7 @@ task in ``engine.steps``.
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from provisioner.commands.lock import locked
 from provisioner.commands.manifests import Manifests
@@ -34,6 +34,7 @@ from provisioner.core.moves import NO_NAMES, rearranged
 from provisioner.core.plan import Plan
 from provisioner.core.plan_document import decides_the_same, to_document
 from provisioner.core.state import State
+from provisioner.engine.editing_lock import LockPolicy
 from provisioner.engine.run import Outcome, keep_names, keep_protection
 from provisioner.engine.settle import Settled
 from provisioner.errors import StalePlanError, StateError, UsageError
@@ -57,6 +58,8 @@ class ApplyOptions:
     """Wait for what time will settle, instead of leaving it to the next run."""
 
     lock_timeout_seconds: float = 0
+    lock_policy: LockPolicy = field(default_factory=LockPolicy)
+    """What to do about tasks that somebody has open in WeData."""
 
     @property
     def verb(self) -> str:
@@ -205,6 +208,7 @@ class _Command:
             names=self._names,
             plan_of=self._plan,
             wait=self._chosen.wait,
+            lock_policy=self._chosen.lock_policy,
             observed=self._observed,
         )
         plan = run.prepare()

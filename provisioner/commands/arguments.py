@@ -67,6 +67,10 @@ _TARGETS = _flag(
 _LOCK_TIMEOUT = _flag(
     "--lock-timeout", metavar="SECONDS", default="0", help="wait this long for another run to end"
 )
+_LOCK_WAIT = _flag(
+    "--lock-wait", metavar="SECONDS", default="0", help="wait this long for others to close tasks in WeData"
+)
+_TAKE_LOCK = _flag("--take-lock", help="take over tasks that others have open in WeData")
 _WAIT = _flag("--wait", help="wait for what time will settle, instead of leaving it to the next run")
 _PLAN_FILE = _operand("plan_file", nargs="?", default=None, metavar="PLANFILE", help="a saved plan")
 _APPROVE = _flag("--auto-approve", help="do not ask")
@@ -88,10 +92,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("apply", "carry out the plan, after asking", (
         _PLAN_FILE,
         _flag("--destroy", help="delete every task, as destroy does"),
-        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _INPUT, _LOCK, _REFRESH,
+        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _LOCK_WAIT, _TAKE_LOCK, _INPUT, _LOCK,
+        _REFRESH,
     )),
     Command("destroy", "delete every task of this project, after asking", (
-        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _INPUT, _LOCK, _REFRESH,
+        _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _LOCK_WAIT, _TAKE_LOCK, _INPUT, _LOCK,
+        _REFRESH,
     )),
     Command("drift", "show what was changed in WeData behind our back", (
         _JSON,

@@ -95,6 +95,7 @@ def _destroy(terminal: Terminal, values: Namespace) -> int:
 
 def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, destroy: bool) -> int:
     from provisioner.commands.apply import ApplyOptions, apply
+    from provisioner.engine.editing_lock import LockPolicy
 
     if not values.input and not values.auto_approve and plan_file is None:
         raise UsageError("--input=false forbids to ask.\nAdd --auto-approve, or give a saved plan.")
@@ -113,6 +114,9 @@ def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, 
         verbose=values.verbose,
         wait=values.wait,
         lock_timeout_seconds=_lock_timeout(values),
+        lock_policy=LockPolicy(
+            wait_seconds=seconds_of(values.lock_wait, "--lock-wait"), takes_over=values.take_lock
+        ),
     )
     return apply(terminal, options_of(values), chosen)
 

@@ -19,7 +19,7 @@ from provisioner.engine.run import Outcome
 from provisioner.engine.settle import Conflict, Held, Settled
 from provisioner.engine.steps import Result
 from provisioner.errors import ApiRefusedError, ConflictError, InterruptedRunError, OutcomeUnknownError
-from provisioner.render.apply_text import Failure, Tally, Waiting, render_summary
+from provisioner.render.apply_text import Failure, LockNote, Tally, Waiting, render_summary
 
 _SHOWN_FIELDS = 5
 
@@ -66,6 +66,7 @@ def _summary(outcome: Outcome, command: str, *, colour: bool) -> str:
         [_failure(result, until.get(result.change.address, 0)) for result in outcome.applied.failures],
         waiting=_waiting(outcome),
         not_attempted=[change.address for change in outcome.applied.not_attempted],
+        lock_notes=list(_lock_notes(outcome)),
         reason="interrupted" if outcome.interrupted else outcome.applied.gave_up,
         command=command,
         destroy=outcome.plan.origin.destroy,
@@ -85,6 +86,18 @@ def _tally(outcome: Outcome) -> Tally:
         moved=len(outcome.moves),
         forgotten=len(outcome.forgotten),
     )
+
+
+def _lock_notes(outcome: Outcome) -> Iterator[LockNote]:
+    for taken in outcome.taken_over:
+        text = f"took the editing lock of {taken.holder}"
+        yield LockNote(address=taken.address, text=text, advice="")
+    for kept in outcome.not_released:
+        yield LockNote(
+            address=kept.address,
+            text=f"its editing lock could not be released: {kept.why}",
+            advice=f"Nobody else can edit it [id={kept.task_id}] until you unlock it in the WeData console.",
+        )
 
 
 # ── what did not come to what was asked for ─────────────────────────────────
@@ -212,6 +225,16 @@ def _document(outcome: Outcome) -> dict[str, object]:
         "interrupted": outcome.interrupted,
         "results": [_result_document(result) for result in outcome.applied.results],
         "not_attempted": [change.address for change in outcome.applied.not_attempted],
+        "editing_locks": {
+            "taken_over": [
+                {"address": one.address, "task_id": one.task_id, "holder": one.holder}
+                for one in outcome.taken_over
+            ],
+            "not_released": [
+                {"address": one.address, "task_id": one.task_id, "why": one.why}
+                for one in outcome.not_released
+            ],
+        },
         "waiting": [
             {
                 "address": address,

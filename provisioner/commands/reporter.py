@@ -29,6 +29,10 @@ class ApplyReporter:
         """See ``Reporter.retrying``."""
         self._terminal.say(apply_text.retrying(change, detail))
 
+    def waiting(self, change: Change, holder: str) -> None:
+        """See ``Reporter.waiting``."""
+        self._terminal.say(apply_text.waiting(change, holder))
+
     def finished(self, change: Change, task_id: TaskId) -> None:
         """See ``Reporter.finished``."""
         seconds = self._monotonic() - self._began.pop(change.address)

@@ -19,6 +19,7 @@ from provisioner.core.plan import Plan
 from provisioner.core.settings import Settings
 from provisioner.core.state import State
 from provisioner.core.text import printable
+from provisioner.engine.editing_lock import LockPolicy
 from provisioner.engine.look import Looked, look_at
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish
@@ -83,6 +84,7 @@ class Machine:
         names: Names = NO_NAMES,
         plan_of: Callable[[State], Plan],
         wait: bool,
+        lock_policy: LockPolicy | None = None,
         observed: Observed | None = None,
     ) -> Run:
         """A run that is to come to what is desired, by these plans; refreshed by what was observed."""
@@ -115,6 +117,7 @@ class Machine:
                 plan_of=plan_of,
                 first=self.first_state,
                 wait=wait,
+                lock_policy=lock_policy or LockPolicy(),
                 observed=observed or {},
             ),
             context,

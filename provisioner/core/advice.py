@@ -28,6 +28,8 @@ _ADVICE: Mapping[str, str] = {
     "OperationDenied": "The service does not allow this for the project or the account.",
     "UnsupportedRegion": "Check region in provisioner.yaml.",
     "NotSent": "Check endpoint in provisioner.yaml and the network.",
+    "BeingEdited": "To wait until they have closed it: --lock-wait 5m. To take it over: --take-lock.",
+    "NotTakenOver": "Ask them to close it; to wait until they have: --lock-wait 5m.",
     "DeleteFlag 100": "The task is running or suspended: stop it in WeData first.",
 }
 

@@ -132,9 +132,7 @@ class Applier:
     def _begin_more(self, waiting: deque[Change]) -> None:
         # Those that wait for a person to close a task make no calls: others take their place.
         while (
-            waiting
-            and len(self._active) - self._locks.waiting < self._parallelism
-            and not self._stopping()
+            waiting and len(self._active) - self._locks.waiting < self._parallelism and not self._stopping()
         ):
             change = waiting.popleft()
             self._tickets += 1
@@ -178,33 +176,34 @@ class Applier:
         self._converse(ticket, lambda: steps.send(answer))
 
     def _converse(self, ticket: int, talk: Callable[[], LockedRequest]) -> None:
-        active = self._active[ticket]
         try:
-            active.request = talk()
+            request = self._active[ticket].request = talk()
         except StopIteration as stop:
             self._end(ticket, stop.value)
-            return
         except AbandonedError:
             self._drop(ticket)
-            return
-        match active.request:
+        else:
+            self._serve(ticket, request)
+
+    def _serve(self, ticket: int, request: LockedRequest) -> None:
+        """Begin what a change asks for."""
+        change = self._active[ticket].change
+        match request:
             case Send():
                 self._to_send.append(ticket)
             case Look(read=read):
                 self._look(ticket, read)
             case Ask():
-                self._ask(ticket, active.request)
-            case Wait(seconds=seconds, holder=holder, is_news=is_news):
-                if is_news:
-                    self._reporter.waiting(active.change, holder)
-                heapq.heappush(self._paused, (self._clock.monotonic() + seconds, ticket))
-            case Pause(seconds=seconds):
+                self._ask(ticket, request)
+            case Pause(seconds=seconds) | Wait(seconds=seconds):
+                if isinstance(request, Wait) and request.is_news:
+                    self._reporter.waiting(change, request.holder)
                 heapq.heappush(self._paused, (self._clock.monotonic() + seconds, ticket))
             case Confirm():
-                self._confirm(active.change.address, active.request)
+                self._confirm(change.address, request)
                 self._advance(ticket, None)
             case _:
-                assert_never(active.request)
+                assert_never(request)
 
     def _look(self, ticket: int, read: Callable[[], object]) -> None:
         # A person who asks to stop gets what is in flight finished, and that it is as written belongs to it.

@@ -266,7 +266,9 @@ class _Guard:
         while True:
             seen = yield from self._ask(EditingVerb.LOOK)
             if isinstance(seen, ApiUnreachableError):
-                self._refusal = Refused(code="NotRead", message=f"it is not known who edits it: {_told(seen)}")
+                self._refusal = Refused(
+                    code="NotRead", message=f"it is not known who edits it: {_told(seen)}"
+                )
                 return False
             if not isinstance(seen, EditingLock):
                 # The service does not tell. What was held and can be locked all the same was ours before.
@@ -354,8 +356,9 @@ class _Guard:
 
 
 def _may_be_locked(reply: Reply) -> bool:
-    is_final = isinstance(reply, Refused) and not reply.may_repeat
-    return is_final and reply.code.partition(".")[0] in _MAY_BE_LOCKED
+    if not isinstance(reply, Refused) or reply.may_repeat:
+        return False
+    return reply.code.partition(".")[0] in _MAY_BE_LOCKED
 
 
 def _told(error: ApiError) -> str:

@@ -74,6 +74,16 @@ class Waiting:
     """What to do about it; empty if time does it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockNote:
+    """What is to be said of an editing lock that was taken over, or that could not be released."""
+
+    address: Address
+    text: str
+    advice: str
+    """What to do about it; empty if there is nothing to do."""
+
+
 def started(change: Change) -> str:
     """``orders-to-lake: Creating...``."""
     return f"{printable(change.address)}: {_STARTED[change.action]}..."
@@ -82,6 +92,11 @@ def started(change: Change) -> str:
 def retrying(change: Change, detail: str) -> str:
     """``orders-to-lake: Creating... not sent (the connection was refused), trying again``."""
     return f"{started(change)} not sent ({printable(detail)}), trying again"
+
+
+def waiting(change: Change, holder: str) -> str:
+    """``orders-to-lake: waits for the editing lock (held by 100028625403)``."""
+    return f"{printable(change.address)}: waits for the editing lock (held by {printable(holder)})"
 
 
 def finished(change: Change, task_id: TaskId, seconds: float) -> str:
@@ -108,6 +123,7 @@ def render_summary(
     *,
     waiting: Sequence[Waiting] = (),
     not_attempted: Sequence[Address] = (),
+    lock_notes: Sequence[LockNote] = (),
     reason: str = "",
     command: str = "",
     destroy: bool = False,
@@ -120,6 +136,7 @@ def render_summary(
         failures: what was refused, what is unknown, and what the service did not keep.
         waiting: what is held up, and until when.
         not_attempted: the tasks that nothing was sent for.
+        lock_notes: what there is to say of editing locks.
         reason: why they were not attempted; may be empty.
         command: what to type to go on, safe to print; the plain one if it is empty.
         destroy: whether this was a destroy.
@@ -127,9 +144,11 @@ def render_summary(
     """
     paint = Paint(colour)
     if not (failures or waiting or not_attempted):
-        return f"\n{paint.good(summary(tally, destroy=destroy))}\n"
+        notes = "".join(f"{line}\n" for note in lock_notes for line in _lock_note(note, paint))
+        return f"\n{notes}{paint.good(summary(tally, destroy=destroy))}\n"
     blocks = ["\n".join(_failure(failure, paint)) for failure in failures]
     blocks += ["\n".join(_waiting(one, paint)) for one in waiting]
+    blocks += ["\n".join(_lock_note(note, paint)) for note in lock_notes]
     if not_attempted:
         why = f" ({printable(reason)})" if reason else ""
         lines = address_lines(not_attempted, "  ", verbose=False)
@@ -178,6 +197,13 @@ def _waiting(one: Waiting, paint: Paint) -> Iterator[str]:
     yield f"  {printable(one.text)}"
     if one.advice:
         yield f"  {printable(one.advice)}"
+
+
+def _lock_note(note: LockNote, paint: Paint) -> Iterator[str]:
+    text = f"{printable(note.address)}: {printable(note.text)}"
+    yield paint.alarm(text) if note.advice else text
+    if note.advice:
+        yield f"  {printable(note.advice)}"
 
 
 def _place(source: Source | None) -> str:

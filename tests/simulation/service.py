@@ -17,6 +17,9 @@ from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
     Done,
+    EditingCall,
+    EditingLock,
+    EditingVerb,
     Listing,
     ModifyTask,
     Refused,
@@ -103,6 +106,9 @@ class Task:
     is_edited: bool = False
     """A person changed it since we wrote it."""
 
+    is_locked: bool = False
+    """Whether we hold its editing lock."""
+
     @property
     def body(self) -> JSONObject:
         """TaskInfo; not to be changed."""
@@ -152,6 +158,10 @@ class Service:
         """Equal for services that behave the same."""
         pending = tuple((at, repr(write), lag) for at, write, lag in self.pending)
         return (self.now, tuple(self.tasks.values()), self.gone, pending, self.made)
+
+    def locked(self) -> set[TaskId]:
+        """The tasks whose editing lock we hold."""
+        return {task.task_id for task in self.tasks.values() if task.is_locked}
 
     def existed(self, task_id: TaskId) -> bool:
         """Whether there ever was such a task."""
@@ -332,6 +342,21 @@ class Client:
         """See ``TaskApi.inventory``."""
         self._may_fail("list")
         return Listing(tasks=self._service.listed(project_id), server_time=START + int(self._service.now))
+
+    def editing_lock(self, call: EditingCall) -> EditingLock:
+        """See ``TaskApi.editing_lock``. A colleague may have a task open in the moment in which it is asked."""
+        self._perils.ensure_alive()
+        task = self._service.tasks.get(call.task_id)
+        if task is None:
+            return EditingLock(is_ours=False)
+        if call.verb is EditingVerb.LOOK:
+            if self._choices.fault(2):
+                self._note(f"{call.task_id} is being edited by a colleague")
+                return EditingLock(is_ours=False, holder="a colleague")
+            return EditingLock(is_ours=task.is_locked, holder="us" if task.is_locked else "")
+        is_locked = call.verb is not EditingVerb.RELEASE
+        self._service.tasks[call.task_id] = replace(task, is_locked=is_locked)
+        return EditingLock(is_ours=is_locked)
 
     def _may_fail(self, what: str) -> None:
         self._perils.ensure_alive()

@@ -73,6 +73,9 @@ class _Silent:
     def retrying(self, change: Change, detail: str) -> None:
         """See ``Reporter.retrying``."""
 
+    def waiting(self, change: Change, holder: str) -> None:
+        """See ``Reporter.waiting``."""
+
     def finished(self, change: Change, task_id: TaskId) -> None:
         """See ``Reporter.finished``."""
 
@@ -209,15 +212,19 @@ class World:
             parallelism=parallelism,
             should_stop=lambda: client.is_stopped,
         )
+        locked = self.service.locked()
         try:
-            return Ended(outcome=_applied(client, outside, wanted, wait=wait))
+            ended = Ended(outcome=_applied(client, outside, wanted, wait=wait))
         except Killed:
             return None
         except (StateError, ApiError) as error:
-            return Ended(error=error)
+            ended = Ended(error=error)
         finally:
             if not self.disk.is_off:
                 disk.release()
+        if left := self.service.locked() - locked:
+            raise BrokenPromiseError(f"an editing lock was not released: {', '.join(sorted(left))}")
+        return ended
 
     def _pass_by(self, wanted: Manifests, choices: Choices) -> None:
         """What other processes do while one pauses before it sends."""

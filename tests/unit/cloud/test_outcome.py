@@ -93,7 +93,21 @@ TABLE = EVENTS + [(code, Failed(code=code, message=""), row) for code, row in CO
 
 @pytest.mark.parametrize(("happened", "row"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_table(happened: Happened, row: str) -> None:
-    assert [verdict_of(kind, happened) for kind in Kind] == row.split()
+    kinds = (Kind.READ, Kind.CREATE, Kind.MODIFY, Kind.DELETE)
+    assert [verdict_of(kind, happened) for kind in kinds] == row.split()
+
+
+@pytest.mark.parametrize(("happened", "row"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_a_call_about_the_editing_lock_is_judged_like_a_read_but_for_the_codes_that_say_no(
+    happened: Happened, row: str
+) -> None:
+    """With FailedOperation its actions say no; one that is busy is written without."""
+    says_no = {"FailedOperation", "ResourceUnavailable", "ResourceInUse"}
+    verdict = verdict_of(Kind.EDITING_LOCK, happened)
+    if isinstance(happened, Failed) and family(happened.code) in says_no:
+        assert verdict is Verdict.REFUSED
+    else:
+        assert verdict == row.split()[0]
 
 
 @pytest.mark.parametrize("code", ["InvalidParameter", "RequestLimitExceeded", "ResourceNotFound", "X"])
@@ -101,7 +115,7 @@ def test_an_error_beside_a_task_id_is_in_doubt_for_every_write(code: str) -> Non
     """A reply that contradicts itself is no certain refusal."""
     failed, plain = Failed(code=code, message="", names_task=True), Failed(code=code, message="")
     for kind in Kind:
-        expected = verdict_of(kind, plain) if kind is Kind.READ else Verdict.UNKNOWN
+        expected = verdict_of(kind, plain) if kind.may_repeat else Verdict.UNKNOWN
         assert verdict_of(kind, failed) is expected
 
 

@@ -311,7 +311,7 @@ def test_an_error_in_the_older_form_says_nothing_certain_about_a_write(
     assert not is_rate_limit(happened)
     assert not is_not_found(happened)
     for kind in Kind:
-        assert verdict_of(kind, happened) is (Verdict.REFUSED if kind is Kind.READ else Verdict.UNKNOWN)
+        assert verdict_of(kind, happened) is (Verdict.REFUSED if kind.may_repeat else Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:1/", "http://[", "/elsewhere"])

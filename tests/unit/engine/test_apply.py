@@ -26,6 +26,7 @@ from provisioner.core.marker import find_marker
 from provisioner.core.plan import Action, Reason
 from provisioner.core.state import WriteKind
 from provisioner.engine.apply import _Active, _send
+from provisioner.engine.editing_lock import locked
 from provisioner.engine.steps import MAX_TRIES, steps_of
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError, StateError
 
@@ -673,7 +674,7 @@ def test_only_a_change_that_wants_to_send_is_sent() -> None:
     world = World()
     change = world.plan(A).changes[0]
     with pytest.raises(TypeError, match="a does not wait to send"):
-        _send(_Active(change, steps_of(change, world.context())))
+        _send(_Active(change, locked(change, steps_of(change, world.context()), world.locks)))
 
 
 def _fates(*fates: Fate) -> deque[Fate]:
