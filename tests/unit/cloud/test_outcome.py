@@ -107,7 +107,7 @@ def test_a_call_about_the_editing_lock_is_judged_like_a_read_but_for_the_codes_t
     if isinstance(happened, Failed) and family(happened.code) in says_no:
         assert verdict is Verdict.REFUSED
     else:
-        assert verdict == row.split()[0]
+        assert verdict == row.split(maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("code", ["InvalidParameter", "RequestLimitExceeded", "ResourceNotFound", "X"])
