@@ -16,6 +16,7 @@ BIN := $(VENV)/bin
 KILLS ?= 10000
 ROUNDS ?= 5000
 APPLIES ?= 200
+SEEDS ?= 2000000
 SEED ?= 1
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -34,12 +35,12 @@ test: check
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/*,provisioner/engine/*,provisioner/store/*'
 
-# Parts that do not disturb each other: make -j3 test-long.
-CHAOS_SEEDS := 1 2 3 4
-test-long: $(CHAOS_SEEDS:%=long-chaos-%) long-processes long-schedules long-seeds
+# Parts that do not disturb each other: make -j4 test-long. The chaos in projects of so many tasks each.
+CHAOS := 200 100 50 25
+test-long: $(CHAOS:%=long-chaos-%) long-processes long-schedules long-seeds
 
 long-chaos-%: $(VENV)/.test
-	$(BIN)/python tests/chaos/chaos.py --tasks 200 --seed $* --kills $$(($(KILLS) / $(words $(CHAOS_SEEDS))))
+	$(BIN)/python tests/chaos/chaos.py --tasks $* --seed $(SEED) --kills $$(($(KILLS) / $(words $(CHAOS))))
 
 long-processes: $(VENV)/.test
 	$(BIN)/python tests/chaos/two_processes.py --rounds $(ROUNDS) --applies $(APPLIES) --seed $(SEED)
@@ -48,7 +49,7 @@ long-schedules: $(VENV)/.test
 	SIMULATION=long $(BIN)/python -m pytest -v --durations=0 tests/simulation -k 'within_the_budget or left_out'
 
 long-seeds: $(VENV)/.test
-	SIMULATION=long $(BIN)/python -m pytest -v -s tests/simulation -k 'random'
+	SIMULATION=long SEEDS=$(SEEDS) $(BIN)/python -m pytest -v -s tests/simulation -k 'random'
 
 check: $(VENV)/.test
 	$(BIN)/ruff check

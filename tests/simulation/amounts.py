@@ -14,7 +14,7 @@ IS_LONG = os.environ.get("SIMULATION") == "long"
 
 PROCESSES = min(2, os.cpu_count() or 1)
 
-DEEP_SEEDS = 2_000_000 if IS_LONG else 20_000
+DEEP_SEEDS = int(os.environ.get("SEEDS", "2000000")) if IS_LONG else 20_000
 HISTORIES, HISTORY_STEPS = (20_000, 100) if IS_LONG else (300, 40)
 
 _WITH_PAIRS = frozenset(
