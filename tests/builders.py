@@ -7,6 +7,7 @@ from provisioner.core.address import Address, JSONObject, Source, TaskId
 from provisioner.core.canonical import Remarks, compared, normal_task, sent
 from provisioner.core.manifest import TaskSpec, collect, spec_digest, task_type_of
 from provisioner.core.plan import Origin, Plan, make_plan
+from provisioner.core.run_state import RunSpec
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 
 PROJECT = "17865298918277529"
@@ -71,6 +72,7 @@ def a_spec(
     project_id: str = PROJECT,
     prevent_destroy: bool = False,
     ignore_changes: Iterable[str] = (),
+    run: RunSpec | None = None,
     **fields: Any,
 ) -> TaskSpec:
     """One task as asked for; ``fields`` are put over the body of ``task_info``."""
@@ -87,6 +89,7 @@ def a_spec(
         digest=spec_digest(project_id, body),
         prevent_destroy=prevent_destroy,
         ignore_changes=tuple(ignore_changes),
+        run=run,
     )
 
 

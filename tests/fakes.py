@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count
@@ -29,15 +29,17 @@ from provisioner.core.calls import (
     Refused,
     RemoteTask,
     Reply,
+    RunTask,
     SignedWrite,
     Unknown,
     Write,
 )
 from provisioner.core.drift import Observed
 from provisioner.core.families import OFFLINE, REAL_TIME
-from provisioner.core.journal import Entry, Finished, Intent, Ledger, Rejected
+from provisioner.core.journal import Entry, Finished, Intent, Ledger, Ran, Rejected
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Change, Origin, Plan, make_plan
+from provisioner.core.run_state import COMMIT_TYPES, Job, Production, RunSpec, Step, goal_of
 from provisioner.core.state import Attempt, Remote, State, TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.apply import Applied, Applier
@@ -45,7 +47,7 @@ from provisioner.engine.editing_lock import EditingLocks, LockPolicy
 from provisioner.engine.ports import Clock, Completed, Outside
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Settler, Window
-from provisioner.engine.steps import Context
+from provisioner.engine.steps import Context, RunLimits
 from provisioner.errors import ApiError, ApiRefusedError, StateError
 from provisioner.store.disk import Disk
 
@@ -59,6 +61,16 @@ DELETE = "DeleteIntegrationTask"
 DELETE_OFFLINE = "DeleteOfflineTask"
 US = "us"
 """Our name at the service."""
+
+COMMIT = "CommitIntegrationTask"
+RUN_ACTIONS = {
+    Step.START: "StartIntegrationTask",
+    Step.STOP: "StopIntegrationTask",
+    Step.SUSPEND: "SuspendIntegrationTask",
+    Step.RESUME: "ResumeIntegrationTask",
+}
+STATUSES = {Job.READY: 1, Job.MOVING: 2, Job.RUNNING: 3, Job.SUSPENDED: 4, Job.STOPPED: 6, Job.FAILED: 7}
+"""As the service numbers what a job does."""
 
 
 class FakeClock:
@@ -101,6 +113,10 @@ class ListReporter:
     def waiting(self, change: Change, holder: str) -> None:
         """See ``Reporter.waiting``."""
         self.heard.append(f"{change.address}: {change.action} waits for {holder}")
+
+    def watching(self, change: Change, detail: str) -> None:
+        """See ``Reporter.watching``."""
+        self.heard.append(f"{change.address}: {change.action} waits: {detail}")
 
     def finished(self, change: Change, task_id: TaskId) -> None:
         """See ``Reporter.finished``."""
@@ -181,6 +197,17 @@ class Stored:
     task_type: int
     body: JSONObject
     created: int
+    status: int = 1
+    """Of its job, as the service numbers it."""
+
+    version: int = 0
+    """How many versions were submitted."""
+
+    discards: int = 0
+    """How often the state of its job was thrown away."""
+
+    published: JSONObject | None = None
+    """The body of the version in production."""
 
     @property
     def name(self) -> str:
@@ -225,6 +252,16 @@ class FakeTaskApi:
         self.lock_answers: deque[EditingLock | ApiError | None] = deque()
         """Of the next calls about the editing lock, in order; None: as ``holders`` has it."""
 
+        self.lists_production = True
+        self.moving: dict[TaskId, list[int]] = {}
+        """What the next looks at a job show, before what it does."""
+
+        self.ends_in: dict[Step, int] = {}
+        """Status after a step; else the one that it is to lead to."""
+
+        self.approvals: deque[str] = deque()
+        """TaskApproveIds of the next versions: those are not submitted."""
+
         self.refuse_reads = False
         self.list_lag_seconds = 0
         self.pace_seconds: dict[str, float] = {}
@@ -243,7 +280,7 @@ class FakeTaskApi:
             raise error
         action = self.action_of(write)
         self._ready_at[action] = self._clock.monotonic() + self.pace_seconds.get(action, 0)
-        content = {} if isinstance(write, DeleteTask) else write.body
+        content = _content(write)
         payload = json.dumps([action, content], sort_keys=True).encode()
         return SignedWrite(
             write=write,
@@ -292,6 +329,34 @@ class FakeTaskApi:
                 return MODIFY
             case DeleteTask(task_type=task_type):
                 return DELETE_OFFLINE if task_type == OFFLINE else DELETE
+            case RunTask(step=step):
+                return RUN_ACTIONS.get(step, COMMIT)
+
+    def production(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
+        """See ``TaskApi.production``."""
+        self.events.append(f"look {task_id}")
+        error = self.read_errors.popleft() if self.read_errors else None
+        if error is not None:
+            raise error
+        self._let_late_ones_happen()
+        shown = self.moving.get(task_id)
+        stored = self.tasks.get(task_id)
+        return self._produced(stored, shown.pop(0) if shown else None)
+
+    def productions(self, project_id: str) -> Mapping[TaskId, Production] | None:
+        """See ``TaskApi.productions``."""
+        self.events.append(f"list production of {project_id}")
+        if not self.lists_production:
+            return None
+        return {key: self._produced(task, None) for key, task in self.tasks.items() if task.version}
+
+    def _produced(self, stored: Stored | None, shown: int | None) -> Production:
+        now = self.server_clock.now()
+        if stored is None or not stored.version:
+            return Production(status=None, version=0, server_time=now, is_submitted=False)
+        return Production(
+            status=stored.status if shown is None else shown, version=stored.version, server_time=now
+        )
 
     def read(self, project_id: str, task_id: TaskId, task_type: int) -> RemoteTask | None:
         """See ``TaskApi.read``."""
@@ -367,7 +432,7 @@ class FakeTaskApi:
                 return EditingLock(is_ours=False)
 
     def _name_of(self, write: Write) -> str:
-        if isinstance(write, DeleteTask):
+        if isinstance(write, DeleteTask | RunTask):
             stored = self.tasks.get(write.task_id)
             return stored.name if stored else write.task_id
         return str(write.body.get("TaskName"))
@@ -384,8 +449,27 @@ class FakeTaskApi:
                 stored.body = self._modified(stored.body, self._kept(MODIFY, write.body))
                 return self._said_done(task_id, "-m")
             case DeleteTask(task_id=task_id):
+                if task_id in self.tasks and self.tasks[task_id].status in (3, 4):
+                    return Refused(code="DeleteFlag 100", message="the task is running or suspended")
                 self.tasks.pop(task_id, None)
                 return self._said_done(task_id, "-d")
+            case RunTask():
+                return self._ran(write)
+
+    def _ran(self, write: RunTask) -> Reply:
+        stored = self.tasks.get(write.task_id)
+        if stored is None:
+            return Refused(code="ResourceNotFound", message="no such task")
+        if write.step in COMMIT_TYPES:
+            if self.approvals:
+                return Done(task_id=write.task_id, request_id="r-a", approval=self.approvals.popleft())
+            stored.version += 1
+            stored.published = stored.body
+        stored.discards += write.step in (Step.STOP, Step.SUBMIT_DISCARDING) and stored.status in (3, 4)
+        goal = goal_of(write.step)
+        if goal is not None:
+            stored.status = self.ends_in.get(write.step, STATUSES[goal])
+        return self._said_done(write.task_id, "-r")
 
     def _modified(self, before: JSONObject, given: JSONObject) -> JSONObject:
         if self.replaces:
@@ -404,6 +488,16 @@ class FakeTaskApi:
         self._late = [(at, work) for at, work in self._late if at > now]
         for work in due:
             work()
+
+
+def _content(write: Write) -> JSONObject:
+    match write:
+        case CreateTask(body=body) | ModifyTask(body=body):
+            return body
+        case RunTask(step=step):
+            return {"step": step}
+        case DeleteTask():
+            return {}
 
 
 def _shown(task: Stored) -> RemoteTask:
@@ -515,6 +609,8 @@ def _told(entry: Entry) -> str:
             return f"finished {address}"
         case Rejected(address=address):
             return f"rejected {address}"
+        case Ran(address=address, run=run):
+            return f"ran {address} {run.job}"
         case _:
             return f"resolved {entry.address} {entry.verdict}"
 
@@ -528,6 +624,7 @@ def spec_of(
     *,
     project_id: str = "p1",
     prevent_destroy: bool = False,
+    run: RunSpec | None = None,
 ) -> TaskSpec:
     """A small task as asked for; ``info`` is put over its TaskInfo."""
     body: JSONObject = {
@@ -537,7 +634,7 @@ def spec_of(
         "Config": {"parallelism": "1"},
         **(info or {}),
     }
-    return a_spec(name, body, project_id=project_id, prevent_destroy=prevent_destroy)
+    return a_spec(name, body, project_id=project_id, prevent_destroy=prevent_destroy, run=run)
 
 
 def desired_of(specs: Iterable[TaskSpec]) -> dict[Address, TaskSpec]:
@@ -562,6 +659,7 @@ class World:
         self.should_stop: Callable[[], bool] = lambda: False
         self.use_marker = use_marker
         self.locks = EditingLocks(self.clock.monotonic)
+        self.limits = RunLimits(seconds=60, late=WINDOW_SECONDS)
         self.ids = (f"{number:016x}" for number in range(1, 1_000_000))
         self.ready()
 
@@ -624,6 +722,7 @@ class World:
             new_id=lambda: next(self.ids),
             use_marker=self.use_marker,
             record_of=self.backend.record_of,
+            limits=self.limits,
         )
 
     def settler(self, *, progress: Callable[[int], None] | None = None) -> Settler:

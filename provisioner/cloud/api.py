@@ -30,6 +30,7 @@ from provisioner.cloud.outcome import (
     verdict_of,
 )
 from provisioner.cloud.pace import Pace
+from provisioner.cloud.production import Productions
 from provisioner.cloud.renewal import Credentials
 from provisioner.cloud.signer import Signer
 from provisioner.core.address import TaskId
@@ -44,6 +45,7 @@ from provisioner.core.calls import (
     Unknown,
     Write,
 )
+from provisioner.core.run_state import Production
 from provisioner.errors import ApiError, CredentialsError
 
 MAX_TRIES = 5
@@ -167,6 +169,15 @@ class CloudTaskApi:
         if not isinstance(happened, Answered):
             raise self._error(asked.action, happened)
         return wire.editing_reply(call, happened)
+
+    def production(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
+        """See ``TaskApi``. Where production is not listed, the task itself says what it does."""
+        production = Productions(self._ask, self._error)
+        return production.of(project_id, task_id, task_type)
+
+    def productions(self, project_id: str) -> Mapping[TaskId, Production] | None:
+        """See ``TaskApi``."""
+        return Productions(self._ask, self._error).all(project_id)
 
     def _ask(self, call: wire.Call, kind: Kind = Kind.READ) -> Happened:
         """What a call that may be repeated came to in the end, asked again as long as that is sensible.

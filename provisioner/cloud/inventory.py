@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from provisioner.cloud.outcome import Answered, Failed, Happened, Unusable, family
-from provisioner.cloud.wire import LIST, Call, Page, list_call, list_reply, unusable
+from provisioner.cloud.wire import LIST, Call, Filters, Page, list_call, list_reply, unusable
 from provisioner.core.address import TaskId
 from provisioner.core.calls import Listing, RemoteTask
 from provisioner.core.families import OFFLINE, REAL_TIME
@@ -105,7 +105,9 @@ class Inventory:
         ask: Callable[[Call], Happened],
         error_of: Callable[[str, Happened], ApiError],
         progress: Callable[[int], None] | None = None,
+        filters: Filters = (),
     ) -> None:
+        self._filters = filters
         self._project_id = project_id
         self._ask = ask
         self._error_of = error_of
@@ -162,7 +164,9 @@ class Inventory:
 
     def _page(self, task_type: int, number: int, size: int) -> Page | None:
         """One page; None if it has to be asked for in smaller ones."""
-        call = list_call(self._project_id, task_type, page_number=number, page_size=size)
+        call = list_call(
+            self._project_id, task_type, page_number=number, page_size=size, filters=self._filters
+        )
         happened = self._ask(call)
         if not isinstance(happened, Answered):
             if self._may_shrink and _is_too_much(happened):

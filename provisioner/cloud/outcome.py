@@ -74,6 +74,9 @@ class Kind(StrEnum):
     DELETE = "delete"
     """Names the task; "not found" is what it is after."""
 
+    RUN = "run"
+    """Changes what runs; what it does twice depends on the step."""
+
     EDITING_LOCK = "editing lock"
     """Names the task and makes nothing: it may be repeated, like a read."""
 

@@ -11,7 +11,7 @@ than a real-time one, and is described and listed only if its type is said; 201 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import TypeAlias, TypeGuard
 
 from provisioner.cloud.outcome import Answered, Kind
 from provisioner.core.address import JSONObject, JSONValue, TaskId
@@ -26,12 +26,14 @@ from provisioner.core.calls import (
     Refused,
     RemoteTask,
     Reply,
+    RunTask,
     Unknown,
     Write,
 )
 from provisioner.core.families import OFFLINE, REAL_TIME, family_of
 from provisioner.core.fields import OBJECTS
 from provisioner.core.fields import Kind as FieldKind
+from provisioner.core.run_state import COMMIT_TYPES, Production, Step
 from provisioner.core.text import printable
 from provisioner.errors import ApiError
 
@@ -52,11 +54,26 @@ LOCK = "LockIntegrationTask"
 UNLOCK = "UnlockIntegrationTask"
 LOCK_STATUS = "DescribeTaskLockStatus"
 ROB_LOCK = "RobAndLockIntegrationTask"
+COMMIT = "CommitIntegrationTask"
+RUN_ACTIONS: Mapping[Step, str] = {
+    Step.START: "StartIntegrationTask",
+    Step.STOP: "StopIntegrationTask",
+    Step.SUSPEND: "SuspendIntegrationTask",
+    Step.RESUME: "ResumeIntegrationTask",
+}
+"""The steps that leave the version in production as it is."""
 
 RECORD_FIELDS = frozenset(
     name for rules in OBJECTS.values() for name, rule in rules.items() if rule.kind is FieldKind.RECORDS
 )
 """Fields that are lists of Name and Value; in canonical form they are maps."""
+
+
+Filters: TypeAlias = Sequence[tuple[str, str]]
+"""Names and values, all of which have to fit."""
+
+IN_PRODUCTION: Filters = (("ProductionState", "true"),)
+"""Source: the China site's definition; listings show the development state unless it is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +127,8 @@ def action_of(write: Write) -> str:
             return MODIFY
         case DeleteTask():
             return DELETE_OFFLINE if write.task_type == OFFLINE else DELETE
+        case RunTask():
+            return RUN_ACTIONS.get(write.step, COMMIT)
 
 
 def kind_of(write: Write) -> Kind:
@@ -121,6 +140,8 @@ def kind_of(write: Write) -> Kind:
             return Kind.MODIFY
         case DeleteTask():
             return Kind.DELETE
+        case RunTask():
+            return Kind.RUN
 
 
 def write_call(write: Write) -> Call:
@@ -132,6 +153,8 @@ def write_call(write: Write) -> Call:
             return modify_call(write)
         case DeleteTask():
             return delete_call(write)
+        case RunTask():
+            return run_call(write)
 
 
 def create_call(write: CreateTask) -> Call:
@@ -154,6 +177,22 @@ def delete_call(write: DeleteTask) -> Call:
     return Call(action=DELETE, parameters=names)
 
 
+def run_call(write: RunTask) -> Call:
+    """CommitIntegrationTask with its CommitType, or one of the four that change what runs.
+
+    Source: a start from a point in time is the Event TIMESTAMP with a setting of that name.
+    """
+    names: JSONObject = {"ProjectId": write.project_id, "TaskId": write.task_id}
+    if write.step in COMMIT_TYPES:
+        kind = {"CommitType": COMMIT_TYPES[write.step], "TaskType": family_of(write.task_type)}
+        return Call(action=COMMIT, parameters={**names, **kind})
+    parameters = dict(names)
+    if write.step is Step.START and write.start_from is not None:
+        parameters["Event"] = "TIMESTAMP"
+        parameters["ExtConfig"] = [{"Name": "timestamp", "Value": str(write.start_from)}]
+    return Call(action=RUN_ACTIONS[write.step], parameters=parameters)
+
+
 def describe_call(project_id: str, task_id: TaskId, task_type: int) -> Call:
     """DescribeIntegrationTask."""
     parameters: JSONObject = {
@@ -164,7 +203,9 @@ def describe_call(project_id: str, task_id: TaskId, task_type: int) -> Call:
     return Call(action=DESCRIBE, parameters=parameters)
 
 
-def list_call(project_id: str, task_type: int, *, page_number: int, page_size: int) -> Call:
+def list_call(
+    project_id: str, task_type: int, *, page_number: int, page_size: int, filters: Filters = ()
+) -> Call:
     """DescribeIntegrationTasks, newest first. Pages count from 1."""
     parameters: JSONObject = {
         "ProjectId": project_id,
@@ -173,6 +214,9 @@ def list_call(project_id: str, task_type: int, *, page_number: int, page_size: i
         "PageSize": page_size,
         "OrderFields": [{"Name": "CreateTime", "Direction": "DESC"}],
     }
+    if filters:
+        listed: JSONValue = [{"Name": name, "Values": [value]} for name, value in filters]
+        parameters = {**parameters, "Filters": listed}
     return Call(action=LIST, parameters=parameters)
 
 
@@ -223,6 +267,8 @@ def write_reply(write: Write, answered: Answered) -> Reply:
             return _done(write.task_id, answered)
         case DeleteTask():
             return delete_reply(write, answered)
+        case RunTask():
+            return run_reply(write, answered)
 
 
 def create_reply(answered: Answered) -> Reply:
@@ -279,6 +325,22 @@ def delete_reply(write: DeleteTask, answered: Answered) -> Reply:
         message = "the service did not delete the task and gave no reason"
         return Refused(code="Data false", message=message, request_id=request_id)
     return Unknown(code="NoData", message="the service did not say whether it deleted", request_id=request_id)
+
+
+def run_reply(write: RunTask, answered: Answered) -> Reply:
+    """Whether a step was accepted; what it leads to takes its time. Source: ``Data`` true is "accepted"."""
+    data, request_id = answered.response.get("Data"), answered.request_id
+    approval = answered.response.get("DataDto")
+    waits_for = approval.get("TaskApproveId") if isinstance(approval, Mapping) else None
+    if isinstance(waits_for, str | int) and not isinstance(waits_for, bool) and waits_for:
+        # Refused or not: nothing runs before somebody has said yes.
+        return Done(task_id=write.task_id, request_id=request_id, approval=printable(str(waits_for)))
+    if data is True:
+        return Done(task_id=write.task_id, request_id=request_id)
+    if data is False:
+        message = "the service did not do it and gave no reason"
+        return Refused(code="Data false", message=message, request_id=request_id)
+    return Unknown(code="NoData", message="the service did not say whether it does it", request_id=request_id)
 
 
 def _is_number(value: JSONValue) -> TypeGuard[int]:
@@ -360,6 +422,23 @@ def _is_true(values: JSONObject, name: str, action: str, answered: Answered) -> 
     if value is True or value is False or (_is_number(value) and value in (0, 1)):
         return bool(value)
     raise unusable(action, f"{name} is {_shape(value)}", answered)
+
+
+def production_of(task: RemoteTask, server_time: int, *, is_submitted: bool) -> Production:
+    """The production side of a task as it was read.
+
+    Args:
+        task: as it was listed in production, or described.
+        server_time: of the answer.
+        is_submitted: whether there is a version in production.
+    """
+    status, version = task.body.get("Status"), task.body.get("InstanceVersion")
+    return Production(
+        status=status if _is_number(status) else None,
+        version=version if _is_number(version) and version > 0 else 0,
+        server_time=server_time,
+        is_submitted=is_submitted,
+    )
 
 
 def unusable(action: str, what: str, answered: Answered) -> ApiError:

@@ -14,6 +14,7 @@ from provisioner.core.address import Address, Source
 from provisioner.core.diff import FieldChange, path_label
 from provisioner.core.drift import Drift, as_observed
 from provisioner.core.problem import Document, ProblemsFoundError
+from provisioner.core.run_state import RUN, RunState
 from provisioner.core.state import State
 from provisioner.core.written import spot_of
 from provisioner.errors import UsageError
@@ -95,6 +96,8 @@ def _edit(drift: Drift, one: FieldChange, document: Document | None) -> tuple[st
         return "it is named as a secret, and is not copied into a file", None
     if not isinstance(value, str | int | float | None) or not isinstance(one.before, str | int | float):
         return "a whole item, or an order, differs: edit it by hand", None
+    if one.path[0] == RUN and value not in list(RunState):
+        return f"its job is {value}, which is nothing to ask for", None
     if spot is None or document is None:
         return "its value is not written here: it comes from defaults or from the address", None
     return "", Edit(index=document.index, path=spot.path, value=value, is_setting=spot.is_setting)

@@ -23,7 +23,7 @@ from provisioner.commands.plan import (
 )
 from provisioner.commands.project import Options, Project, ensure_targets, open_project
 from provisioner.commands.remote import open_remote
-from provisioner.commands.running import Machine
+from provisioner.commands.running import Machine, RunChoice
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
 from provisioner.core.calls import TaskApi
@@ -33,6 +33,7 @@ from provisioner.core.manifest import TaskSpec
 from provisioner.core.moves import NO_NAMES, rearranged
 from provisioner.core.plan import Plan
 from provisioner.core.plan_document import decides_the_same, to_document
+from provisioner.core.run_guard import ensure_possible, ensure_state_kept
 from provisioner.core.state import State
 from provisioner.engine.editing_lock import LockPolicy
 from provisioner.engine.run import Outcome, keep_names, keep_protection
@@ -60,6 +61,15 @@ class ApplyOptions:
     lock_timeout_seconds: float = 0
     lock_policy: LockPolicy = field(default_factory=LockPolicy)
     """What to do about tasks that somebody has open in WeData."""
+
+    allow_state_loss: bool = False
+    """Jobs may lose their state where the plan says so."""
+
+    stop_running: bool = False
+    """A running or suspended job is stopped where its task is to be deleted."""
+
+    run_timeout_seconds: float = 300
+    """How long a job may take to start or stop."""
 
     @property
     def verb(self) -> str:
@@ -210,6 +220,7 @@ class _Command:
             wait=self._chosen.wait,
             lock_policy=self._chosen.lock_policy,
             observed=self._observed,
+            jobs=RunChoice(seconds=self._chosen.run_timeout_seconds, stop_running=self._chosen.stop_running),
         )
         plan = run.prepare()
         self._found = run.settled
@@ -237,11 +248,21 @@ class _Command:
     def _ensure_allowed(self, plan: Plan, state: State) -> None:
         ensure_one_each(self._manifests, state, self._names)
         ensure_allowed(plan, state, limits_of(self._project), self._desired)
+        ensure_possible(plan)
+
+    def _ensure_state_kept(self, plan: Plan) -> None:
+        """What jobs lose is shown before it is refused."""
+        if not self._chosen.allow_state_loss:
+            flags = ["--allow-state-loss"]
+            again = next_command(self._options, self._chosen.verb, targets=self._chosen.targets, flags=flags)
+            ensure_state_kept(plan, again)
 
     def _approved(self, plan: Plan) -> bool:
         if self._saved is not None:
+            self._ensure_state_kept(plan)
             return True
         self._show(plan)
+        self._ensure_state_kept(plan)
         if self._chosen.auto_approve or not (plan.changes or plan.forgotten):
             return True
         verb = "destroy all of these tasks" if self._chosen.destroy else "perform these actions"

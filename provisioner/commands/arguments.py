@@ -72,6 +72,11 @@ _LOCK_WAIT = _flag(
 )
 _TAKE_LOCK = _flag("--take-lock", help="take over tasks that others have open in WeData")
 _WAIT = _flag("--wait", help="wait for what time will settle, instead of leaving it to the next run")
+_ALLOW_STATE_LOSS = _flag("--allow-state-loss", help="let jobs lose their state where the plan says so")
+_STOP_RUNNING = _flag("--stop-running", help="stop a running or suspended job, then delete its task")
+_RUN_TIMEOUT = _flag(
+    "--run-timeout", metavar="SECONDS", default="300", help="wait this long for a job to start or stop"
+)
 _PLAN_FILE = _operand("plan_file", nargs="?", default=None, metavar="PLANFILE", help="a saved plan")
 _APPROVE = _flag("--auto-approve", help="do not ask")
 
@@ -93,11 +98,11 @@ COMMANDS: tuple[Command, ...] = (
         _PLAN_FILE,
         _flag("--destroy", help="delete every task, as destroy does"),
         _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _LOCK_WAIT, _TAKE_LOCK, _INPUT, _LOCK,
-        _REFRESH,
+        _REFRESH, _ALLOW_STATE_LOSS, _STOP_RUNNING, _RUN_TIMEOUT,
     )),
     Command("destroy", "delete every task of this project, after asking", (
         _APPROVE, _TARGETS, _JSON, _VERBOSE, _WAIT, _LOCK_TIMEOUT, _LOCK_WAIT, _TAKE_LOCK, _INPUT, _LOCK,
-        _REFRESH,
+        _REFRESH, _STOP_RUNNING, _RUN_TIMEOUT,
     )),
     Command("drift", "show what was changed in WeData behind our back", (
         _JSON,

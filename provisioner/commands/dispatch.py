@@ -117,6 +117,9 @@ def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, 
         lock_policy=LockPolicy(
             wait_seconds=seconds_of(values.lock_wait, "--lock-wait"), takes_over=values.take_lock
         ),
+        allow_state_loss=getattr(values, "allow_state_loss", False),
+        stop_running=values.stop_running,
+        run_timeout_seconds=seconds_of(values.run_timeout, "--run-timeout"),
     )
     return apply(terminal, options_of(values), chosen)
 

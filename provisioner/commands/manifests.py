@@ -16,6 +16,7 @@ from provisioner.core.address import Address, JSONObject, JSONValue, Source
 from provisioner.core.manifest import MOVED_FROM, Defaults, Parsed, Removal, TaskSpec, collect, parse
 from provisioner.core.moves import NameFault, Names, name_faults, names_of
 from provisioner.core.problem import Problem, Severity
+from provisioner.core.run_state import packed_run, unpacked_run
 from provisioner.core.schema import manifest_schema
 from provisioner.core.state import State
 from provisioner.core.unread import Unread, held
@@ -195,6 +196,7 @@ def _row(spec: TaskSpec, lengths: list[int]) -> object:
         spec.prevent_destroy,
         spec.ignore_changes,
         spec.moved_from,
+        packed_run(spec.run),
     ), lengths
 
 
@@ -203,7 +205,7 @@ def _place_row(place: Source) -> tuple[str, int, int]:
 
 
 def _spec(row: Sequence[Any], body: Unread, create_body: Unread) -> TaskSpec:
-    address, place, project_id, task_type, digest, prevent_destroy, ignore_changes, moved_from = row
+    address, place, project_id, task_type, digest, prevent_destroy, ignore_changes, moved_from, run = row
     return TaskSpec(
         address=Address(address),
         source=Source(*place),
@@ -215,6 +217,7 @@ def _spec(row: Sequence[Any], body: Unread, create_body: Unread) -> TaskSpec:
         prevent_destroy=prevent_destroy,
         ignore_changes=tuple(ignore_changes),
         moved_from=tuple(moved_from),
+        run=unpacked_run(run),
     )
 
 
@@ -251,6 +254,7 @@ def _unchanged(name: str, cache: ManifestCache, state: State) -> Sequence[TaskSp
                 digest=head.digest,
                 prevent_destroy=head.prevent_destroy,
                 moved_from=tuple(Address(old) for old in head.moved_from),
+                run=unpacked_run(head.run),
             )
         )
     if not specs or content_digest(name) != digest:
@@ -275,6 +279,7 @@ def _head(spec: TaskSpec) -> Head:
         digest=spec.digest,
         prevent_destroy=spec.prevent_destroy,
         moved_from=list(spec.moved_from),
+        run=packed_run(spec.run),
     )
 
 

@@ -12,6 +12,7 @@ from provisioner.core.advice import advice_for
 from provisioner.core.calls import Done, Refused, RemoteTask, Unknown
 from provisioner.core.diff import FieldChange, path_label
 from provisioner.core.plan import Action, Change
+from provisioner.core.run_state import step_of
 from provisioner.core.state import WriteKind
 from provisioner.core.text import printable
 from provisioner.core.times import utc_clock
@@ -33,6 +34,10 @@ def settled_lines(settled: Settled, *, wait: bool = False) -> Iterator[str]:
         yield f"{attempt.address}: the earlier {attempt.kind} {verb}"
     for attempt in settled.repeat:
         yield f"{attempt.address}: the earlier {attempt.kind} did not take effect"
+    for attempt, took_effect in settled.ran:
+        step, _ = step_of(attempt.spec)
+        what = "took effect" if took_effect else "did not take effect"
+        yield f"{attempt.address}: the earlier {step.value.replace('_', ' ')} of its job {what}"
     for held in settled.held:
         yield f"{held.address}: {printable(held.why)}{_until(held, 'waiting' if wait else 'pending')}"
     for conflict in settled.conflicts:
@@ -80,7 +85,8 @@ def _tally(outcome: Outcome) -> Tally:
     return Tally(
         added=sum(WriteKind.CREATE in result.done for result in results),
         changed=sum(
-            WriteKind.UPDATE in result.done and result.change.action is Action.UPDATE for result in results
+            bool(result.done & {WriteKind.UPDATE, WriteKind.RUN}) and result.change.action is Action.UPDATE
+            for result in results
         ),
         destroyed=sum(WriteKind.DELETE in result.done for result in results),
         moved=len(outcome.moves),
@@ -125,6 +131,8 @@ def _failure(result: Result, until: int = 0) -> Failure:
 def _advice(result: Result, until: int) -> str:
     reply, address = result.reply, result.change.address
     match reply:
+        case Unknown() if reply.code == "NotReached":
+            return "It is recorded what was accepted. The next apply looks before it does anything."
         case Unknown():
             when = f" It is settled for good after {utc_clock(until)}." if until else ""
             return f"Nothing is sent again until it is known; the next apply looks first.{when}"
@@ -256,6 +264,7 @@ def _result_document(result: Result) -> dict[str, object]:
         "action": result.change.action.value,
         "api_action": result.action,
         "outcome": outcome,
+        "waits_for_approval": result.waits_for or None,
         "done": sorted(kind.value for kind in result.done),
         "task_id": reply.task_id if isinstance(reply, Done) else None,
         "request_id": reply.request_id,

@@ -26,6 +26,7 @@ from provisioner.core.moves import NO_NAMES, Names, collisions, rearranged
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode
 from provisioner.core.problem import Problem
+from provisioner.core.run_guard import ensure_possible
 from provisioner.core.state import Remote, State
 from provisioner.core.text import printable
 from provisioner.errors import ManifestError, StateError, UsageError
@@ -71,6 +72,7 @@ def plan(  # one parameter a flag
         observed = _observed(terminal, project, wanted, state, names, targets) if refresh else None
         planned = plan_of(project, wanted, state, names, targets=targets, destroy=destroy, observed=observed)
         ensure_allowed(planned, state, limits_of(project), desired)
+        ensure_possible(planned)
         document = encode(planned) if as_json or out else b""
         if out:
             # Before anything is shown: a result is the last word, and there is one only.

@@ -33,6 +33,10 @@ class ApplyReporter:
         """See ``Reporter.waiting``."""
         self._terminal.say(apply_text.waiting(change, holder))
 
+    def watching(self, change: Change, detail: str) -> None:
+        """See ``Reporter.watching``."""
+        self._terminal.say(apply_text.watching(change, detail))
+
     def finished(self, change: Change, task_id: TaskId) -> None:
         """See ``Reporter.finished``."""
         seconds = self._monotonic() - self._began.pop(change.address)

@@ -16,7 +16,7 @@ from provisioner.commands.terminal import Terminal
 from provisioner.core.address import ADDRESS_PATTERN, Address, TaskId
 from provisioner.core.calls import RemoteTask, TaskApi
 from provisioner.core.families import OFFLINE, REAL_TIME
-from provisioner.core.state import State
+from provisioner.core.state import State, WriteKind
 from provisioner.core.text import printable
 from provisioner.engine import by_hand
 from provisioner.engine.settle import Settled
@@ -99,6 +99,9 @@ def _absent(terminal: Terminal, machine: Machine, state: State, address: str) ->
     machine.backend.begin(first=machine.first_state, reserve_bytes=0)
     by_hand.declare_absent(machine.backend, attempt)
     machine.backend.commit()
+    if attempt.kind is WriteKind.RUN:
+        terminal.result(f"Recorded: the step of the job of {address} had no effect.")
+        return 0
     terminal.result(f"Recorded: the {attempt.kind} at {address} left no task.")
     return 0
 

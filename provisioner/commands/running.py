@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from provisioner.commands.outcome import settled_lines
 from provisioner.commands.project import Project
@@ -24,9 +24,20 @@ from provisioner.engine.look import Looked, look_at
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Window
-from provisioner.engine.steps import Context
+from provisioner.engine.steps import Context, RunLimits
 from provisioner.errors import ApiError
 from provisioner.store.backend import LocalBackend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChoice:
+    """How far to go with jobs."""
+
+    seconds: float = 300
+    """How long one may take to start or stop."""
+
+    stop_running: bool = False
+
 
 _NO_WAIT = Window(late=-1, lag=-1)
 
@@ -86,15 +97,21 @@ class Machine:
         wait: bool,
         lock_policy: LockPolicy | None = None,
         observed: Observed | None = None,
+        jobs: RunChoice | None = None,
     ) -> Run:
         """A run that is to come to what is desired, by these plans; refreshed by what was observed."""
         settings = self._project.settings
+        window = _window(settings)
+        # The embedded emulator ended with the process that sent to it: nothing can be late.
+        earlier = _NO_WAIT if settings.is_embedded else window
+        chosen = jobs or RunChoice()
         context = Context(
             api=api,
             stack=settings.stack,
             new_id=_new_id,
             use_marker=self._project.use_marker,
             record_of=self.backend.record_of,
+            limits=RunLimits(seconds=chosen.seconds, late=earlier.late, stop_running=chosen.stop_running),
         )
         outside = Outside(
             backend=self.backend,
@@ -104,7 +121,6 @@ class Machine:
             parallelism=settings.parallelism,
             should_stop=self.interrupt.is_set,
         )
-        window = _window(settings)
 
         def tell(settled: Settled) -> None:
             for line in settled_lines(settled, wait=wait):
@@ -123,8 +139,7 @@ class Machine:
             context,
             outside,
             window=window,
-            # The embedded emulator ended with the process that sent to it: nothing can be late.
-            earlier=_NO_WAIT if settings.is_embedded else window,
+            earlier=earlier,
             tell=tell,
         )
 

@@ -27,10 +27,13 @@ _ADVICE: Mapping[str, str] = {
     "UnsupportedOperation": "The task is locked by somebody or in a state that does not allow this.",
     "OperationDenied": "The service does not allow this for the project or the account.",
     "UnsupportedRegion": "Check region in provisioner.yaml.",
+    "Status 7": "Look at its log in WeData; the next apply submits it anew, as run.on_change says.",
+    "Status 20": "Look at its log in WeData; the next apply submits it anew, as run.on_change says.",
+    "StateLoss": "See what is there, and what would be done about it: provisioner plan --refresh",
     "NotSent": "Check endpoint in provisioner.yaml and the network.",
     "BeingEdited": "To wait until they have closed it: --lock-wait 5m. To take it over: --take-lock.",
     "NotTakenOver": "Ask them to close it; to wait until they have: --lock-wait 5m.",
-    "DeleteFlag 100": "The task is running or suspended: stop it in WeData first.",
+    "DeleteFlag 100": "The task is running or suspended: to stop and delete it, add --stop-running.",
 }
 
 

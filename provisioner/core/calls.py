@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from provisioner.core.address import JSONObject, TaskId
+from provisioner.core.run_state import COMMIT_TYPES, Production, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,24 @@ class DeleteTask:
     task_type: int
 
 
-Write: TypeAlias = CreateTask | ModifyTask | DeleteTask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTask:
+    """CommitIntegrationTask, or Start-, Stop-, Suspend- or ResumeIntegrationTask: one step of a job."""
+
+    project_id: str
+    task_id: TaskId
+    task_type: int
+    step: Step
+    start_from: int | None = None
+    """Unix milliseconds: where a start begins to read."""
+
+    @property
+    def is_version(self) -> bool:
+        """Whether it makes a version of what is edited, which nobody else may edit then."""
+        return self.step in COMMIT_TYPES
+
+
+Write: TypeAlias = CreateTask | ModifyTask | DeleteTask | RunTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +90,8 @@ class Done:
     request_id: str
     server_time: int = 0
     """Unix seconds on the service's clock when it said so; 0 if it did not say."""
+    approval: str = ""
+    """TaskApproveId, where what was submitted waits for somebody to approve it in WeData."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,5 +233,21 @@ class TaskApi(Protocol):
         Raises:
             ApiRefusedError: the service said no, for whatever reason.
             ApiError: no usable answer.
+        """
+        ...
+
+    def production(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
+        """The production side of one task: whether there is one, and what its job does.
+
+        Raises:
+            ApiError: no usable answer.
+        """
+        ...
+
+    def productions(self, project_id: str) -> Mapping[TaskId, Production] | None:
+        """The production side of every task that has one; None if the service does not list that.
+
+        Raises:
+            ApiError: any page could not be had.
         """
         ...

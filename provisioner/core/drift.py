@@ -14,6 +14,8 @@ from provisioner.core.address import Address, JSONObject, TaskId
 from provisioner.core.diff import FieldChange, Path, diff
 from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.observed import kept
+from provisioner.core.run_state import RUN, Job, RunState
+from provisioner.core.run_state import with_job as seen_doing
 from provisioner.core.state import State, TaskRecord
 
 Observed: TypeAlias = Mapping[TaskId, JSONObject | None]
@@ -84,6 +86,7 @@ def live_body(record: TaskRecord, body: JSONObject) -> JSONObject:
 
 def as_observed(record: TaskRecord, body: JSONObject) -> TaskRecord:
     """The record as if what is there had been applied."""
+    record = _with_job(record, body)
     live = live_body(record, body)
     if live == record.spec:
         return record
@@ -94,6 +97,42 @@ def field_drift(before: JSONObject, live: JSONObject, spec: TaskSpec | None) -> 
     """What differs, but for the fields that the manifest leaves to others."""
     ignored = spec.ignore_changes if spec is not None else ()
     return tuple(field for field in diff(before, live) if field.path[0] not in ignored)
+
+
+def job_drift(record: TaskRecord, body: JSONObject, spec: TaskSpec | None) -> tuple[FieldChange, ...]:
+    """What a job does otherwise than it was last seen to, where the manifest says what it is to do.
+
+    Args:
+        record: as last applied.
+        body: as it was observed; what the job does stands in it under ``run``, see ``with_job``.
+        spec: what is asked for.
+    """
+    job = _job_in(body)
+    if spec is None or spec.run is None or spec.run.state in (RunState.DRAFT, RunState.SUBMITTED):
+        return ()
+    if record.run is None or record.run.is_pending or record.run.approval or job is None:
+        return ()
+    if {job, record.run.job} & {Job.MOVING, Job.UNKNOWN} or job is record.run.job:
+        return ()
+    return (FieldChange(path=(RUN, "state"), before=record.run.job.value, after=job.value),)
+
+
+def with_job(body: JSONObject, job: Job) -> JSONObject:
+    """An observed body with what its job does."""
+    return {**body, RUN: job.value}
+
+
+def _job_in(body: JSONObject) -> Job | None:
+    job = body.get(RUN)
+    return Job(job) if isinstance(job, str) else None
+
+
+def _with_job(record: TaskRecord, body: JSONObject) -> TaskRecord:
+    """The record with what its job does; what is not clear, or under way, changes nothing."""
+    job, run = _job_in(body), record.run
+    if run is None or job is None or job in (Job.MOVING, Job.UNKNOWN, run.job) or run.is_pending:
+        return record
+    return replace(record, run=seen_doing(run, job))
 
 
 def find_drift(
@@ -119,6 +158,8 @@ def _drift(
 ) -> Drift | None:
     live = None if body is None else live_body(record, body)
     fields = () if live is None else field_drift(record.spec, live, spec)
+    if body is not None:
+        fields = (*fields, *job_drift(record, body, spec))
     if live is not None and not fields:
         return None
     asked = () if spec is None else field_drift(record.spec, spec.body, spec)

@@ -24,7 +24,17 @@ from enum import StrEnum
 from typing import Any, TypeAlias, assert_never, cast
 
 from provisioner.core.address import Address, JSONValue, TaskId
-from provisioner.core.state import Attempt, State, TaskRecord, WriteKind, decode_attempt, encode_attempt
+from provisioner.core.run_state import RunRecord, accepted, decode_run, encode_run
+from provisioner.core.state import (
+    Attempt,
+    State,
+    TaskRecord,
+    WriteKind,
+    decode_attempt,
+    decode_record,
+    encode_attempt,
+    encode_record,
+)
 from provisioner.errors import StateDamagedError
 
 FORMAT = 1
@@ -67,6 +77,8 @@ class Finished:
     task_id: TaskId
     request_id: str
     at: str
+    approval: str = ""
+    """TaskApproveId, where a version waits for that; see ``calls.Done``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +123,23 @@ class Resolved:
     """What was seen, for people."""
 
 
-Entry: TypeAlias = Intent | Finished | Rejected | Resolved
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a job does was seen, and nothing is under way for it any more than this says."""
+
+    seq: int
+    address: Address
+    run: RunRecord
+
+
+Entry: TypeAlias = Intent | Finished | Rejected | Resolved | Ran
 
 _ENTRIES: Mapping[str, type[Entry]] = {
     "intent": Intent,
     "finished": Finished,
     "rejected": Rejected,
     "resolved": Resolved,
+    "ran": Ran,
 }
 _NAMES = {kind: name for name, kind in _ENTRIES.items()}
 
@@ -182,11 +204,16 @@ class Ledger:
             case Resolved():
                 self.open.pop(entry.address, None)
                 self._put(entry.address, entry.record)
+            case Ran():
+                self._put(entry.address, replace(self._known(entry.address), run=entry.run))
             case _:
                 assert_never(entry)
 
     def _finish(self, entry: Finished) -> None:
         attempt = _closed(self.open, entry.address, entry.attempt)
+        if attempt.kind is WriteKind.RUN:
+            self._put(entry.address, with_step(self._known(entry.address), attempt, approval=entry.approval))
+            return
         known = self.tasks.get(entry.address)
         record = None
         if attempt.kind is not WriteKind.DELETE:
@@ -195,6 +222,13 @@ class Ledger:
             # exists and its content is not known.
             record = replace(record, digest="")
         self._put(entry.address, record)
+
+    def _known(self, address: Address) -> TaskRecord:
+        """The task whose job an entry is about."""
+        record = self.tasks.get(address)
+        if record is None:
+            raise _damaged(f"{address}: what its job does is recorded, and it has no task")
+        return record
 
     def _put(self, address: Address, record: TaskRecord | None) -> None:
         if record is None:
@@ -236,7 +270,14 @@ def record_of(
         applied_at=at,
         protected=attempt.protected,
         attempt=attempt.attempt if attempt.kind is WriteKind.CREATE or known is None else known.attempt,
+        run=known.run if attempt.kind is WriteKind.UPDATE and known is not None else None,
     )
+
+
+def with_step(record: TaskRecord, attempt: Attempt, *, approval: str = "") -> TaskRecord:
+    """What we know once the service has accepted a step of a job."""
+    run = accepted(record.run, attempt.spec, digest=attempt.digest, at=attempt.timestamp, approval=approval)
+    return replace(record, run=run)
 
 
 # ── bytes ───────────────────────────────────────────────────────────────────
@@ -253,7 +294,11 @@ def encode_entry(entry: Entry, chain: str) -> tuple[bytes, str]:
     if isinstance(entry, Intent):
         document["attempt"] = encode_attempt(entry.attempt)
     elif isinstance(entry, Resolved):
-        document["record"] = None if entry.record is None else _fields(entry.record)
+        document["record"] = None if entry.record is None else encode_record(entry.record)
+    elif isinstance(entry, Ran):
+        document["run"] = encode_run(entry.run)
+    elif isinstance(entry, Finished) and not entry.approval:
+        del document["approval"]
     return _line(document, chain)
 
 
@@ -347,7 +392,9 @@ def _entry(document: dict[str, Any]) -> Entry:
         document["attempt"] = decode_attempt(document["attempt"])
     elif kind == "resolved":
         document["verdict"] = Verdict(document["verdict"])
-        document["record"] = None if document["record"] is None else TaskRecord(**document["record"])
+        document["record"] = None if document["record"] is None else decode_record(document["record"])
+    elif kind == "ran":
+        document["run"] = decode_run(document["run"])
     return _ENTRIES[kind](**document)
 
 

@@ -9,19 +9,20 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from provisioner.core.address import ADDRESS_PATTERN, Address, JSONObject, JSONValue, Source
 from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
-from provisioner.core.families import family_of
+from provisioner.core.families import OFFLINE, family_of
+from provisioner.core.run_state import RUN, OnChange, RunSpec, RunState, start_moment
 from provisioner.core.unread import Body
 from provisioner.core.validation import Checker, Fault, Path, path_text, shown
 
 MOVED_FROM: Path = ("moved", "from")
 """Where a document names the addresses that its task had before."""
 
-_OF_A_TASK = ("TaskInfo", "ProjectId", "moved", "lifecycle")
+_OF_A_TASK = ("TaskInfo", "ProjectId", "moved", "lifecycle", RUN)
 _ADDRESS = re.compile(ADDRESS_PATTERN)
 _canonical_text = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
@@ -53,6 +54,9 @@ class TaskSpec:
 
     moved_from: tuple[Address, ...] = ()
     """Addresses that the task had before, the latest first."""
+
+    run: RunSpec | None = None
+    """What its job is to do; None: that is left alone. Not part of the digest, which is the body's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,7 @@ def parse(document: JSONValue, source: Source, checker: Checker, defaults: Defau
     )
     address = _address(written, info, remarks)
     project_id = _project(written, info, defaults, remarks)
+    run = _run(written, info, remarks)
     remarks.faults += _moved_faults(written, address)
     if remarks.faults:
         return Parsed(None, tuple(remarks.faults), tuple(remarks.warnings))
@@ -120,7 +125,7 @@ def parse(document: JSONValue, source: Source, checker: Checker, defaults: Defau
     create_body = sent(info)
     has_uncompared = remarks.has_uncompared or defaults.has_uncompared
     body = compared(info) if has_uncompared else create_body
-    spec = _spec(written, (body, create_body), Address(address), project_id, source)
+    spec = replace(_spec(written, (body, create_body), Address(address), project_id, source), run=run)
     return Parsed(spec, (), (*_service_warning(remarks), *remarks.warnings))
 
 
@@ -227,6 +232,36 @@ def _project(written: Mapping[str, JSONValue], info: JSONObject, defaults: Defau
             Fault((), '"ProjectId" is missing: write it here, or project_id in provisioner.yaml')
         )
     return cast("str", project or "")
+
+
+def _run(written: Mapping[str, JSONValue], info: JSONObject, remarks: Remarks) -> RunSpec | None:
+    """What the job is to do; the schema has checked the words."""
+    said = cast("Mapping[str, JSONValue]", written.get(RUN) or {})
+    if not said:
+        return None
+    state, start = RunState(str(said["state"])), said.get("start_from")
+    if family_of(info.get("TaskType")) == OFFLINE and state not in (RunState.DRAFT, RunState.SUBMITTED):
+        why = (
+            f"run.state is {state}, but an offline task runs by its schedule: write draft or submitted, "
+            "or leave run out"
+        )
+        remarks.faults.append(Fault((RUN, "state"), why))
+    moment = None if start is None else start_moment(start)
+    if start is not None and moment is None:
+        why = (
+            f"start_from is {shown(start)}: write a time with its zone, such as 2026-01-31T08:00:00Z, or "
+            "Unix milliseconds"
+        )
+        remarks.faults.append(Fault((RUN, "start_from"), why))
+    if start is not None and state is not RunState.RUNNING:
+        why = (
+            f"start_from is where a job starts to read, and run.state is {state}: write running, or leave "
+            "start_from out"
+        )
+        remarks.faults.append(Fault((RUN, "start_from"), why, at_key=True))
+    return RunSpec(
+        state=state, on_change=OnChange(str(said.get("on_change") or "keep_state")), start_from=moment
+    )
 
 
 def _service_warning(remarks: Remarks) -> list[Fault]:

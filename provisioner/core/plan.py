@@ -14,6 +14,7 @@ from provisioner.core.diff import FieldChange, diff
 from provisioner.core.drift import Observed, as_observed, is_comparable
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, rearranged
+from provisioner.core.run_state import RUN, Job, RunChange, RunSpec, run_change, stays_in_production
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 
 
@@ -50,6 +51,9 @@ class Reason(StrEnum):
     GONE = "gone_from_wedata"
     """The service does not know it any more."""
 
+    RUN_STATE = "run_state"
+    """Its body stays as it is; what its job does changes."""
+
     UNSETTLED = "outcome_unknown"
     """An earlier write was sent and its outcome is not known; apply looks before it does anything."""
 
@@ -83,6 +87,9 @@ class Change:
 
     renamed_from: Address | None = None
     """For a create: the only task that is to go and is the same but for its name; a hint, nothing more."""
+
+    run: RunChange | None = None
+    """What is done about its job, after its body is written; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +157,10 @@ class Plan:
     forgotten: tuple[Forgotten, ...] = ()
     """Tasks that are not managed any more and go on existing; in order of address."""
 
+    not_draft: tuple[Address, ...] = ()
+    """Tasks that are in production and are asked to be drafts, which they cannot become again; in order of
+    address."""
+
     @property
     def counts(self) -> Counts:
         """For the summary line."""
@@ -192,6 +203,14 @@ def make_plan(
             changes.append(change)
         elif record is not None:
             unchanged += 1
+    not_draft = tuple(
+        address
+        for address in addresses
+        if (spec := desired.get(address)) is not None
+        and spec.run is not None
+        and (record := state.tasks.get(address)) is not None
+        and stays_in_production(spec.run, record.run)
+    )
     looked_at = {*addresses, *there.waiting}
     unsettled = tuple(_unsettled(state.open[a]) for a in sorted(looked_at & state.open.keys()))
     return Plan(
@@ -199,6 +218,7 @@ def make_plan(
         changes=tuple(_with_hints([_as_asked(change, names) for change in changes])),
         unchanged=unchanged,
         unsettled=unsettled,
+        not_draft=not_draft,
         protection=tuple(
             (address, desired[address].prevent_destroy)
             for address in addresses
@@ -276,6 +296,25 @@ def _change(
 ) -> Change | None:
     """What happens to one task, or None if nothing does."""
     record, attempt = state.tasks.get(address), state.open.get(address)
+    change = _body_change(address, spec, record, attempt, state, origin, observed)
+    if spec is None or spec.run is None or (attempt is not None and attempt.kind is WriteKind.RUN):
+        return change
+    there = _there(address, record, state, observed)
+    return _with_run(change, spec, spec.run, there)
+
+
+def _body_change(
+    address: Address,
+    spec: TaskSpec | None,
+    record: TaskRecord | None,
+    attempt: Attempt | None,
+    state: State,
+    origin: Origin,
+    observed: Observed,
+) -> Change | None:
+    """What happens to the body of one task."""
+    if attempt is not None and attempt.kind is WriteKind.RUN:
+        attempt = None  # it is about the job; what the body is, is known
     if record is not None and is_comparable(state, address) and record.task_id in observed:
         return _observed(spec, address, record, observed[record.task_id], origin)
     if spec is not None:
@@ -292,9 +331,64 @@ def _observed(
         return replace(gone, reason=Reason.GONE)
     there = as_observed(record, body)
     change = _delete(address, there, None, origin) if spec is None else _existing(spec, there, None)
-    if change is not None and there is not record and change.reason is Reason.CHANGED:
+    if change is not None and there.digest != record.digest and change.reason is Reason.CHANGED:
         return replace(change, reason=Reason.DRIFTED)
     return change
+
+
+def _there(
+    address: Address, record: TaskRecord | None, state: State, observed: Observed
+) -> TaskRecord | None:
+    """The record, or what was observed in its place."""
+    if record is None or not is_comparable(state, address) or record.task_id not in observed:
+        return record
+    body = observed[record.task_id]
+    return None if body is None else as_observed(record, body)
+
+
+def _with_run(
+    change: Change | None, spec: TaskSpec, wish: RunSpec, record: TaskRecord | None
+) -> Change | None:
+    """A change, or none so far, with what is done about the job."""
+    is_new = record is None or (change is not None and change.action is Action.REPLACE)
+    writes = change is not None and not (record is not None and record.digest and not change.fields)
+    digest = spec.digest if record is None or writes else record.digest
+    run = run_change(
+        wish,
+        None if is_new or record is None else record.run,
+        digest,
+        is_new=is_new,
+    )
+    if run is None:
+        return change
+    fields = _run_fields(run)
+    if change is not None:
+        is_whole = change.action is Action.CREATE or not change.fields
+        return replace(change, run=run, fields=change.fields if is_whole else (*change.fields, *fields))
+    if record is None:
+        raise ValueError(f"{spec.address}: a job without a task")
+    return Change(
+        address=spec.address,
+        action=Action.UPDATE,
+        reason=Reason.RUN_STATE,
+        project_id=record.project_id,
+        task_type=record.task_type,
+        task_id=record.task_id,
+        before=record.spec,
+        after=record.spec,
+        fields=fields,
+        source=spec.source,
+        spec=spec,
+        run=run,
+    )
+
+
+def _run_fields(run: RunChange) -> tuple[FieldChange, ...]:
+    """What differs, beside the fields of the body."""
+    before = None if run.before is Job.UNKNOWN else run.before.value
+    if before == run.after.value:
+        return ()
+    return (FieldChange(path=(RUN, "state"), before=before, after=run.after.value),)
 
 
 def _unsettled(attempt: Attempt) -> Unsettled:

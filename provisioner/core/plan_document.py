@@ -17,6 +17,7 @@ from provisioner.core.address import Address, JSONObject, JSONValue, Source, Tas
 from provisioner.core.diff import FieldChange, ItemKey, names_a_secret, path_label
 from provisioner.core.moves import Forgotten, Move
 from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettled
+from provisioner.core.run_state import Job, OnChange, RunChange, RunState, Step
 from provisioner.core.state import WriteKind
 from provisioner.core.text import printable, printable_lines
 from provisioner.errors import StalePlanError, UsageError
@@ -89,6 +90,7 @@ def _frame(plan: Plan) -> dict[str, Any]:
         "forgotten": [
             {"address": one.address, "task_id": one.task_id, "waits": one.waits} for one in plan.forgotten
         ],
+        "not_draft": list(plan.not_draft),
     }
 
 
@@ -246,6 +248,23 @@ def _change(change: Change, previous: Mapping[Address, Address]) -> dict[str, An
             "after_unknown": {"task_id": True} if change.action in (Action.CREATE, Action.REPLACE) else {},
         },
         "field_changes": [_field(field) for field in change.fields],
+        "run": None if change.run is None else _run(change.run),
+    }
+
+
+def _run(run: RunChange) -> dict[str, Any]:
+    """What is done about a job, step by step."""
+    return {
+        "before": run.before.value,
+        "after": run.after.value,
+        "steps": [step.value for step in run.steps],
+        "if_running": None if run.if_running is None else [step.value for step in run.if_running],
+        "on_change": run.on_change.value,
+        "start_from": run.start_from,
+        "loses_state": run.loses_state,
+        "pending": None if run.pending is None else run.pending.value,
+        "approval": run.approval,
+        "refused": run.refused,
     }
 
 
@@ -303,6 +322,7 @@ def _plan(document: Mapping[str, Any]) -> Plan:
             )
             for one in _list(document["forgotten"])
         ),
+        not_draft=tuple(Address(_typed(address, str)) for address in _list(document.get("not_draft", []))),
     )
 
 
@@ -334,6 +354,23 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         fields=tuple(_read_field(field) for field in _list(document["field_changes"])),
         renamed_from=None if renamed_from is None else Address(_typed(renamed_from, str)),
         source=None if source is None else Source(_typed(source["file"], str), _typed(source["line"], int)),
+        run=None if document.get("run") is None else _read_run(document["run"]),
+    )
+
+
+def _read_run(document: Mapping[str, Any]) -> RunChange:
+    others, start, pending = document["if_running"], document["start_from"], document["pending"]
+    return RunChange(
+        before=Job(document["before"]),
+        after=RunState(document["after"]),
+        steps=tuple(map(Step, _list(document["steps"]))),
+        if_running=None if others is None else tuple(map(Step, _list(others))),
+        on_change=OnChange(document["on_change"]),
+        start_from=None if start is None else _typed(start, int),
+        loses_state=_typed(document["loses_state"], bool),
+        pending=None if pending is None else Step(pending),
+        approval=_typed(document["approval"], str),
+        refused=_typed(document["refused"], str),
     )
 
 

@@ -6,6 +6,7 @@ new version, so no object is closed; the keys that are there today are required.
 
 from provisioner.core.address import JSONValue
 from provisioner.core.plan import Action, Reason
+from provisioner.core.run_state import Job, OnChange, RunState, Step
 from provisioner.core.schema import DIALECT, Schema
 from provisioner.core.state import WriteKind
 
@@ -68,6 +69,10 @@ def plan_schema() -> Schema:
                 **_list(_object(address=_TEXT, task_id=_ID, waits=_WAITS)),
                 "description": "Tasks that are not managed any more and go on existing; nothing is sent.",
             },
+            not_draft={
+                **_list(_TEXT),
+                "description": "Tasks in production that are asked to be drafts: nothing is done.",
+            },
             checksum={
                 **_TEXT,
                 "pattern": "^[0-9a-f]{64}$",
@@ -107,6 +112,32 @@ def _change() -> Schema:
             after_unknown={"type": "object", "description": "What is known only after the apply."},
         ),
         field_changes={**_list(_ref("field")), "description": "For an update or a replace: what differs."},
+        run={
+            "description": "What is done about the task's job; null if nothing is.",
+            "anyOf": [_run(), {"type": "null"}],
+        },
+    )
+
+
+def _run() -> Schema:
+    steps: Schema = {"type": "array", "items": {"enum": [step.value for step in Step]}}
+    return _object(
+        before={"enum": [job.value for job in Job], "description": "What it does, as far as is known."},
+        after={"enum": [state.value for state in RunState]},
+        steps={**steps, "description": "The calls, in order."},
+        if_running={
+            "description": "The calls instead if it runs; null where it is known what it does.",
+            "anyOf": [steps, {"type": "null"}],
+        },
+        on_change={"enum": [way.value for way in OnChange]},
+        start_from={"type": ["integer", "null"], "description": "Unix milliseconds."},
+        loses_state={"type": "boolean", "description": "Whether the state of a job may be lost."},
+        pending={
+            "enum": [*(step.value for step in Step), None],
+            "description": "An earlier step of which it is not known what became.",
+        },
+        approval={**_TEXT, "description": "The TaskApproveId that this waits for; empty if it does not."},
+        refused={**_TEXT, "description": "Why it cannot be done; empty if it can."},
     )
 
 

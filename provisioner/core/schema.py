@@ -9,6 +9,7 @@ Patterns are kept to what every validator reads alike: no ``\d``, no ``\w``, no 
 
 from provisioner.core.address import ADDRESS_PATTERN, JSONValue
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
+from provisioner.core.run_state import RUN, OnChange, RunState
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -125,8 +126,38 @@ def manifest_schema() -> Schema:
                     },
                 },
             },
+            RUN: _run(),
         },
         "$defs": task_definitions(),
+    }
+
+
+def _run() -> Schema:
+    """What the job of the task is to do."""
+    states: list[JSONValue] = [state.value for state in RunState]
+    ways: list[JSONValue] = [way.value for way in OnChange]
+    return {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "required": ["state"],
+        "description": "What the task's job is to do. Left out, this tool leaves it alone.",
+        "properties": {
+            "state": {
+                "enum": states,
+                "description": "draft: nothing is submitted. submitted: the version in production is this "
+                "one, and whether it runs is left alone. Offline tasks run by their schedule: draft or "
+                "submitted.",
+            },
+            "on_change": {
+                "enum": ways,
+                "description": "What becomes of a running job when the task changes; left out, keep_state.",
+            },
+            "start_from": {
+                "type": ["string", "integer"],
+                "description": "With running: from when on it reads when it is started. A time with its "
+                "zone, such as 2026-01-31T08:00:00Z, or Unix milliseconds.",
+            },
+        },
     }
 
 

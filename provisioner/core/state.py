@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, JSONObject, JSONValue, TaskId
+from provisioner.core.run_state import RunRecord, decode_run, encode_run, step_of
 from provisioner.core.unread import Body, Unread, held
 from provisioner.errors import StateDamagedError
 
@@ -41,6 +42,9 @@ class WriteKind(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    RUN = "run"
+    """A call that changes what runs: its ``spec`` is the step, and its ``digest`` that of the body that a
+    new version is made of; see ``run_state``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +74,12 @@ class TaskRecord:
     marked_as: str = ""
     """The address that the marker names, where that is another one: the task was moved since."""
 
+    run: RunRecord | None = None
+    """What is known of its job; None: that is not managed here."""
+
 
 _FIELDS = sorted(TaskRecord.__dataclass_fields__)
+_FIELDS_WITHOUT_RUN = [name for name in _FIELDS if name != "run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,10 +280,12 @@ def decode_attempt(value: object) -> Attempt:
         KeyError, TypeError, ValueError: not of the right shape.
     """
     fields = _typed(value, dict)
-    task_id = fields["task_id"]
+    task_id, kind = fields["task_id"], WriteKind(_typed(fields["kind"], str))
+    if kind is WriteKind.RUN:
+        step_of(_typed(fields["spec"], dict))
     return Attempt(
         address=Address(_typed(fields["address"], str)),
-        kind=WriteKind(_typed(fields["kind"], str)),
+        kind=kind,
         attempt=_typed(fields["attempt"], str),
         project_id=_typed(fields["project_id"], str),
         task_type=_typed(fields["task_type"], int),
@@ -287,6 +297,26 @@ def decode_attempt(value: object) -> Attempt:
         payload_digest=_typed(fields["payload_digest"], str),
         marked=_typed(fields["marked"], bool),
     )
+
+
+def encode_record(record: TaskRecord) -> dict[str, JSONValue]:
+    """A record as JSON, for the journal."""
+    fields = {name: cast("JSONValue", getattr(record, name)) for name in _names(record)}
+    return {**fields, "run": encode_run(record.run)} if record.run is not None else fields
+
+
+def decode_record(value: object) -> TaskRecord:
+    """A record from JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: not of the right shape.
+    """
+    return _record(value, iter(()))
+
+
+def _names(record: TaskRecord) -> list[str]:
+    """The fields that are written; what is not managed leaves no trace."""
+    return _FIELDS if record.run is not None else _FIELDS_WITHOUT_RUN
 
 
 def _record(value: object, unread: Iterator[Unread]) -> TaskRecord:
@@ -308,6 +338,7 @@ def _record(value: object, unread: Iterator[Unread]) -> TaskRecord:
         protected=_typed(fields["protected"], bool),
         attempt=_typed(fields["attempt"], str),
         marked_as=_typed(fields["marked_as"], str),
+        run=decode_run(_typed(fields["run"], dict)) if "run" in fields else None,
     )
 
 
@@ -395,11 +426,13 @@ def _attempt_block(attempt: Attempt) -> bytes:
 
 def _record_block(record: TaskRecord) -> bytes:
     """One field a line, TaskInfo's fields and its nodes too."""
-    lines = [b'   "%s": %s' % (name.encode(), _field(record, name)) for name in _FIELDS]
+    lines = [b'   "%s": %s' % (name.encode(), _field(record, name)) for name in _names(record)]
     return b"{\n%s\n  }" % b",\n".join(lines)
 
 
 def _field(record: TaskRecord, name: str) -> bytes:
+    if name == "run" and record.run is not None:
+        return _utf8(_text(encode_run(record.run)))
     if name != "spec":
         return _utf8(_text(getattr(record, name)))
     spec = held(record, "spec")

@@ -13,6 +13,7 @@ from provisioner.core.address import JSONValue
 from provisioner.core.canonical import keys_of
 from provisioner.core.diff import ItemKey, Path
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
+from provisioner.core.run_state import RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ def spot_of(document: JSONValue, path: Path) -> Spot | None:
     """The place of a value in a manifest's document; None if it has none there."""
     if not isinstance(document, Mapping):
         return None
+    if path[0] == RUN:
+        run = document.get(RUN)
+        return Spot(path) if isinstance(run, Mapping) and path[1] in run else None
     return _in_object(document.get("TaskInfo"), TASK, path, ("TaskInfo",))
 
 

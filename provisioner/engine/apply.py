@@ -17,7 +17,7 @@ from typing import assert_never, cast
 
 from provisioner.core.address import Address
 from provisioner.core.calls import Done, Refused, Reply, TaskApi, Unknown
-from provisioner.core.journal import Finished, Intent, Rejected, Resolved, Verdict
+from provisioner.core.journal import Finished, Intent, Ran, Rejected, Resolved, Verdict
 from provisioner.core.plan import Action, Change
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
@@ -32,7 +32,8 @@ from provisioner.engine.editing_lock import (
     locked,
 )
 from provisioner.engine.ports import Outside
-from provisioner.engine.steps import Confirm, Context, Look, Pause, Result, Send, steps_of
+from provisioner.engine.running import steps_of
+from provisioner.engine.steps import Confirm, Context, Look, Pause, Result, Saw, Send
 from provisioner.errors import ApiError, ApiUnreachableError, StateError
 
 
@@ -147,7 +148,8 @@ class Applier:
     def _wake_paused(self) -> None:
         now = self._clock.monotonic()
         while self._paused and (self._paused[0][0] <= now or self._stopping()):
-            self._advance(heapq.heappop(self._paused)[1], None)
+            stopped = ApiUnreachableError("the run was stopped") if self._stopping() else None
+            self._advance(heapq.heappop(self._paused)[1], stopped)
 
     def _send_what_may_go(self) -> None:
         for _ in range(len(self._to_send)):
@@ -198,9 +200,11 @@ class Applier:
             case Pause(seconds=seconds) | Wait(seconds=seconds):
                 if isinstance(request, Wait) and request.is_news:
                     self._reporter.waiting(change, request.holder)
+                elif isinstance(request, Pause) and request.words:
+                    self._reporter.watching(change, request.words)
                 heapq.heappush(self._paused, (self._clock.monotonic() + seconds, ticket))
-            case Confirm():
-                self._confirm(change.address, request)
+            case Confirm() | Saw():
+                self._note(change.address, request)
                 self._advance(ticket, None)
             case _:
                 assert_never(request)
@@ -258,6 +262,7 @@ class Applier:
                         request_id=reply.request_id,
                         # By the service's clock: a task may be missing in listings for so long after this.
                         at=utc_text(reply.server_time or self._clock.now()),
+                        approval=reply.approval,
                     )
                 )
             elif isinstance(reply, Refused):
@@ -276,19 +281,13 @@ class Applier:
             if isinstance(reply, Done) and attempt.kind is WriteKind.CREATE:
                 self._unrecorded.append(f"{address} = {reply.task_id}")
 
-    def _confirm(self, address: Address, confirm: Confirm) -> None:
-        # There is a record: a write that could not be recorded stops the run before anything is read back.
+    def _note(self, address: Address, seen: Confirm | Saw) -> None:
+        # There is a record: a write that could not be recorded stops the run before anything is looked at.
         record = cast("TaskRecord", self._backend.record_of(address))
-        confirmed = Resolved(
-            seq=self._backend.next_seq,
-            address=address,
-            attempt=record.attempt,
-            verdict=Verdict.CONFIRMED,
-            record=replace(record, spec=confirm.spec, digest=confirm.digest),
-            evidence="read back",
-        )
+        if isinstance(seen, Saw) and record.run == seen.run:
+            return
         try:
-            self._backend.record(confirmed)
+            self._backend.record(_entry(self._backend.next_seq, address, record, seen))
         except StateError as error:
             self._fatal = self._fatal or error
 
@@ -334,6 +333,8 @@ class Applier:
             case Done() if change.address in self._lost:
                 self._reporter.failed(change, "done, but it could not be recorded")
             case Done():
+                if result.waits_for:
+                    self._reporter.watching(change, f"waits for approval in WeData (id {result.waits_for})")
                 self._reporter.finished(change, result.reply.task_id)
                 if not result.has_marker:
                     # Without it a task whose answer is lost could not be found again.
@@ -364,6 +365,20 @@ def _send(active: _Active) -> Send:
     if not isinstance(active.request, Send):
         raise TypeError(f"{active.change.address} does not wait to send")
     return active.request
+
+
+def _entry(seq: int, address: Address, record: TaskRecord, seen: Confirm | Saw) -> Resolved | Ran:
+    """What was seen of a task, for the journal."""
+    if isinstance(seen, Saw):
+        return Ran(seq=seq, address=address, run=seen.run)
+    return Resolved(
+        seq=seq,
+        address=address,
+        attempt=record.attempt,
+        verdict=Verdict.CONFIRMED,
+        record=replace(record, spec=seen.spec, digest=seen.digest),
+        evidence="read back",
+    )
 
 
 def _read(read: Callable[[], object]) -> object:

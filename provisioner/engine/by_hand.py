@@ -11,7 +11,7 @@ from provisioner.core.journal import Resolved, Verdict
 from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.marker import find_marker
 from provisioner.core.observed import kept
-from provisioner.core.state import Attempt, TaskRecord
+from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Clock, StateBackend
 
@@ -57,9 +57,15 @@ def adopt(
 def declare_absent(backend: StateBackend, attempt: Attempt) -> None:
     """Record that a write left nothing: no task was made, or the one that was named is gone.
 
+    A step of a job that left nothing leaves its task as it is.
+
     Raises:
         StateError: it could not be recorded.
     """
+    if attempt.kind is WriteKind.RUN:
+        record = backend.record_of(attempt.address)
+        _resolve(backend, attempt.address, attempt.attempt, Verdict.REPEAT, record)
+        return
     _resolve(backend, attempt.address, attempt.attempt, Verdict.ABSENT, None)
 
 

@@ -27,10 +27,11 @@ from provisioner.core.calls import (
     EditingVerb,
     Refused,
     Reply,
+    RunTask,
     Write,
 )
 from provisioner.core.drift import Observed
-from provisioner.core.plan import Action, Change
+from provisioner.core.plan import Action, Change, Reason
 from provisioner.engine.steps import Answer, Request, Result, Send, Steps
 from provisioner.errors import ApiError, ApiUnreachableError
 
@@ -232,10 +233,14 @@ class _Guard:
         change = self._change
         if isinstance(request, Send):
             write = request.write
-            if isinstance(write, CreateTask):
+            if isinstance(write, CreateTask) or (isinstance(write, RunTask) and not write.is_version):
                 return None
             project_id, task_id = write.project_id, write.task_id
-        elif change.action is Action.UPDATE and change.task_id is not None:
+        elif (
+            change.action is Action.UPDATE
+            and change.reason is not Reason.RUN_STATE
+            and change.task_id is not None
+        ):
             # What is read first belongs to what is written: nobody else may save in between.
             project_id, task_id = change.project_id, change.task_id
         else:
@@ -334,6 +339,11 @@ class _Guard:
         if isinstance(write, DeleteTask) and isinstance(reply, Done):
             # With the task its lock is gone.
             self._is_taken = False
+            return reply
+        if isinstance(write, RunTask) and isinstance(reply, Done):
+            # What follows is only looked at, for as long as the job takes.
+            yield from self.release()
+            self._task = None
             return reply
         if self._task is None or self._asked_again or not _may_be_locked(reply):
             return reply

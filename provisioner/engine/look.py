@@ -7,14 +7,15 @@ it, and it is older than the lag of listings. Only reads happen here, and nothin
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
 from provisioner.core.address import JSONObject, TaskId
 from provisioner.core.calls import Listing, RemoteTask, TaskApi
-from provisioner.core.drift import Observed
+from provisioner.core.drift import Observed, with_job
 from provisioner.core.observed import not_kept
+from provisioner.core.run_state import Job, Production
 from provisioner.core.state import TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Workers
@@ -79,6 +80,7 @@ class _Look:
         names = [Named(one.project_id, one.task_id, one.task_type) for one in left]
         for index, answer in read_each(names, self._api, self._workers):
             self._judge(left[index], answer)
+        self._look_at_jobs([one for one in records if one.run is not None], many)
         return Looked(self._observed, self._unread)
 
     def _is_listed_as_applied(self, record: TaskRecord) -> bool:
@@ -105,6 +107,33 @@ class _Look:
         else:
             self._unread[record.task_id] = "the service does not show it, and it may not be listed yet"
 
+    def _look_at_jobs(self, records: Sequence[TaskRecord], many: Container[str]) -> None:
+        """What the jobs of these do, beside their bodies: by a listing of production where they are many."""
+        managed = [one for one in records if self._observed.get(one.task_id) is not None]
+        listings = {
+            project: self._api.productions(project)
+            for project in sorted({one.project_id for one in managed})
+            if project in many
+        }
+        alone = [one for one in managed if listings.get(one.project_id) is None]
+        seen: dict[TaskId, Job] = {}
+        for one in managed:
+            listing = listings.get(one.project_id)
+            if listing is not None:
+                found = listing.get(one.task_id)
+                seen[one.task_id] = Job.NONE if found is None else found.job
+        for ticket, one in enumerate(alone):
+            self._workers.submit(ticket, _looking(self._api, one))
+        for index, answer in _answers(len(alone), self._workers):
+            task_id = alone[index].task_id
+            if isinstance(answer, Production):
+                seen[task_id] = answer.job
+            else:
+                self._unread[task_id] = f"it could not be looked at what runs: {str(answer).splitlines()[0]}"
+                del self._observed[task_id]
+        for task_id, job in seen.items():
+            self._observed[task_id] = with_job(cast("JSONObject", self._observed[task_id]), job)
+
     def _listed(self, record: TaskRecord) -> RemoteTask | None:
         return self._listing(record.project_id)[0].get(record.task_id)
 
@@ -123,11 +152,29 @@ def read_each(names: Sequence[Named], api: TaskApi, workers: Workers) -> Iterato
     """Every task alone, several at the same time: its index, and the task, None or why there is no answer."""
     for ticket, named in enumerate(names):
         workers.submit(ticket, _reading(api, named))
+    for index, answer in _answers(len(names), workers):
+        yield index, cast("Answer", answer)
+
+
+def _answers(count: int, workers: Workers) -> Iterator[tuple[int, object]]:
+    """What became of so many pieces of work, in the order in which they end."""
     answered = 0
-    while answered < len(names):
+    while answered < count:
         for completed in workers.wait(None):
             answered += 1
-            yield completed.ticket, cast("Answer", completed.result)
+            yield completed.ticket, completed.result
+
+
+def _looking(api: TaskApi, record: TaskRecord) -> Callable[[], Production | ApiError]:
+    """A look at a job whose failure is an answer, because a worker must not raise."""
+
+    def look() -> Production | ApiError:
+        try:
+            return api.production(record.project_id, record.task_id, record.task_type)
+        except ApiError as error:
+            return error
+
+    return look
 
 
 def _reading(api: TaskApi, named: Named) -> Callable[[], Answer]:

@@ -117,6 +117,10 @@ class Reporter(Protocol):
         """Somebody has the task open in WeData: it is waited for them to close it."""
         ...
 
+    def watching(self, change: Change, detail: str) -> None:
+        """A job is on its way to what is asked for, or is waited for."""
+        ...
+
     def finished(self, change: Change, task_id: TaskId) -> None:
         """Work on a task has succeeded and is recorded."""
         ...

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 
 from provisioner.core.address import Address, JSONObject, JSONValue
 from provisioner.core.diff import FieldChange, diff, path_label
-from provisioner.core.drift import Observed, as_observed, field_drift, is_comparable, live_body
+from provisioner.core.drift import Observed, as_observed, field_drift, is_comparable, job_drift, live_body
 from provisioner.core.journal import Resolved, Verdict
 from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.state import State, TaskRecord
@@ -99,7 +99,10 @@ def _complaint(change: Change, record: TaskRecord, looked: Looked) -> str:
         return "it is gone from WeData" if change.action is Action.UPDATE else ""
     if change.reason is Reason.GONE:
         return "it is there again"
-    return ", ".join(_told(_changed(change, live_body(record, body))))
+    fields = _changed(change, live_body(record, body))
+    wanted = change.spec.run.state if change.spec is not None and change.spec.run is not None else None
+    fields += [field for field in job_drift(record, body, change.spec) if field.after != wanted]
+    return ", ".join(_told(fields))
 
 
 def _changed(change: Change, live: JSONObject) -> list[FieldChange]:

@@ -267,13 +267,19 @@ class Run:
         is now gone is created.
         """
         found = {address for address, _ in after.adopted}
+        may_lose = {one.change.address for one in applied.results if loses_state(one.change)}
+        found |= {attempt.address for attempt, _ in after.ran}
         gone = {one.change.address for one in applied.results if _is_half_replaced(one)}
         if not (found or gone):
             return
         changes = [
             change
             for change in self._wish.plan_of(self._backend.state).changes
-            if (change.address in found and change.action is Action.UPDATE)
+            if (
+                change.address in found
+                and change.action is Action.UPDATE
+                and (change.address in may_lose or not loses_state(change))
+            )
             or (change.address in gone and change.action is Action.CREATE)
         ]
         completed = {one.change.address: one for one in self._apply(changes).results}
@@ -308,7 +314,8 @@ class Run:
             StateError: it cannot be; nothing of them is sent.
         """
         bodies = sum(len(repr(change.after or change.before).encode(errors="replace")) for change in changes)
-        reserve_bytes = _ENTRIES_WITH_BODY * (bodies + _ENTRY_BYTES * len(changes))
+        entries = len(changes) + sum(change.run is not None for change in changes)
+        reserve_bytes = _ENTRIES_WITH_BODY * (bodies + _ENTRY_BYTES * entries)
         try:
             self._backend.begin(first=self._wish.first, reserve_bytes=reserve_bytes)
         except StateError as error:
@@ -351,6 +358,11 @@ def keep_protection(
         backend.replace(replace(state, tasks={**state.tasks, **changed}))
 
 
+def loses_state(change: Change) -> bool:
+    """Whether a change may lose the state of a job that was not asked to be deleted."""
+    return change.run is not None and change.run.loses_state
+
+
 def _is_half_replaced(result: Result) -> bool:
     """Whether the old task is gone and the new one was not even tried, because that was not known in time."""
     return (
@@ -376,6 +388,11 @@ def _found(result: Result, unknown: Unknown, after: Settled) -> Reply | None:
     record = dict(after.adopted).get(address)
     if record is not None:
         return Done(task_id=record.task_id, request_id=record.request_id)
+    for attempt, took_effect in after.ran:
+        if attempt.address == address and attempt.task_id is not None:
+            if took_effect:
+                return Done(task_id=attempt.task_id, request_id="")
+            return Refused(code=unknown.code, message="it had no effect", may_repeat=True)
     is_absent = any(attempt.address == address for attempt in after.absent)
     if is_absent and is_delete and result.change.task_id is not None:
         return Done(task_id=result.change.task_id, request_id="")

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from provisioner.core.address import Address, TaskId
 from provisioner.core.calls import Listing, RemoteTask, TaskApi
-from provisioner.core.journal import Resolved, Verdict, record_of
+from provisioner.core.journal import Resolved, Verdict, record_of, with_step
 from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.marker import Marker, address_digest, find_marker
 from provisioner.core.observed import kept, not_kept
+from provisioner.core.run_state import RunRecord, Step, step_of, took_effect
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import StateBackend
@@ -67,6 +68,9 @@ class Settled:
     adopted: list[tuple[Address, TaskRecord]] = field(default_factory=list)
     absent: list[Attempt] = field(default_factory=list)
     repeat: list[Attempt] = field(default_factory=list)
+    ran: list[tuple[Attempt, bool]] = field(default_factory=list)
+    """Steps of jobs, and whether they took effect."""
+
     held: list[Held] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     strays: list[RemoteTask] = field(default_factory=list)
@@ -124,6 +128,8 @@ class Settler:
                     raise unreachable
                 if attempt.kind is WriteKind.CREATE:
                     self._settle_create(attempt)
+                elif attempt.kind is WriteKind.RUN:
+                    self._settle_run(attempt)
                 else:
                     self._settle_named(attempt)
             except ApiError as error:
@@ -333,6 +339,38 @@ class Settler:
         self._resolve(attempt.address, attempt.attempt, Verdict.ABSENT, None, evidence)
         self._settled.absent.append(attempt)
 
+    # ── steps of jobs: what runs tells, or the window ───────────────────────
+
+    def _settle_run(self, attempt: Attempt) -> None:
+        record = self._backend.record_of(attempt.address)
+        if record is None:
+            self._close(attempt, "no task is recorded here")
+            return
+        step, before = step_of(attempt.spec)
+        seen = self._api.production(record.project_id, record.task_id, record.task_type)
+        found = took_effect(step, before, seen)
+        until = attempt.timestamp + self._window.late
+        at = utc_text(seen.server_time)
+        if found:
+            known, evidence = with_step(record, attempt), f"its job is {seen.job} at {at}"
+            self._resolve(attempt.address, attempt.attempt, Verdict.ADOPTED, known, evidence)
+            self._settled.ran.append((attempt, True))
+        elif seen.server_time <= until:
+            self._settled.held.append(
+                Held(attempt.address, f"its {_named(step)} may still take effect", until + 1, attempt)
+            )
+        elif found is None and step is Step.SUBMIT_DISCARDING:
+            # Done once more it would discard the state once more.
+            why = f"whether its {_named(step)} took effect cannot be seen: say --absent if it did not"
+            self._settled.held.append(Held(attempt.address, why, attempt=attempt))
+        else:
+            run = record.run or RunRecord(job=before.job, version=before.version)
+            evidence = f"its job is {seen.job} at {at}"
+            self._resolve(
+                attempt.address, attempt.attempt, Verdict.REPEAT, replace(record, run=run), evidence
+            )
+            self._settled.ran.append((attempt, False))
+
     # ── inside ──────────────────────────────────────────────────────────────
 
     def _seen(self, project_id: str, listed: RemoteTask) -> RemoteTask | None:
@@ -405,6 +443,10 @@ def _marked_as(spec: TaskSpec, marker: Marker | None) -> str:
     """The address that a task had before, where its marker still names that one."""
     digest = marker.address_digest if marker else ""
     return next((old for old in spec.moved_from if address_digest(old) == digest), "")
+
+
+def _named(step: Step) -> str:
+    return step.value.replace("_", " ")
 
 
 def _is_called(task: RemoteTask, name: object, task_type: int) -> bool:

@@ -31,6 +31,7 @@ from provisioner.core.manifest import TaskSpec, spec_digest, task_type_of
 from provisioner.core.marker import find_marker, marker_for, with_marker
 from provisioner.core.observed import kept
 from provisioner.core.plan import Action, Change
+from provisioner.core.run_state import Production, RunRecord
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.errors import ApiError
 
@@ -51,14 +52,16 @@ class Send:
 class Look:
     """Do one read on the side; answered with its result or the ``ApiError`` it raised."""
 
-    read: Callable[[], RemoteTask | None]
+    read: Callable[[], RemoteTask | Production | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """Come back after this many seconds; answered with None."""
+    """Come back after this many seconds; answered with None, or an ``ApiError`` if the run is stopped."""
 
     seconds: float
+    words: str = ""
+    """What is waited for; told to whoever watches. Empty: nothing worth telling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +72,15 @@ class Confirm:
     digest: str
 
 
-Request: TypeAlias = Send | Look | Pause | Confirm
-Answer: TypeAlias = Reply | RemoteTask | ApiError | None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saw:
+    """Record what its job does; answered with None. What is recorded already is not recorded twice."""
+
+    run: RunRecord
+
+
+Request: TypeAlias = Send | Look | Pause | Confirm | Saw
+Answer: TypeAlias = Reply | RemoteTask | Production | ApiError | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +110,9 @@ class Result:
     has_marker: bool = True
     """Whether the ownership marker was kept, as far as it was looked at."""
 
+    waits_for: str = ""
+    """TaskApproveId, where its version waits for somebody to approve it; that is no failure."""
+
     @property
     def is_good(self) -> bool:
         """Whether the service is known to hold what was asked for."""
@@ -121,6 +134,20 @@ class _ReadBack:
     has_marker: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """How far to go with jobs."""
+
+    seconds: float = 300
+    """How long a step may take to come to its end."""
+
+    late: int = -1
+    """Seconds after signing until a step of an earlier run can have no effect any more."""
+
+    stop_running: bool = False
+    """Whether a job is stopped where its task is to be deleted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What every change needs to know."""
@@ -130,6 +157,7 @@ class Context:
     new_id: Callable[[], str]
     use_marker: bool
     record_of: Callable[[Address], TaskRecord | None]
+    limits: RunLimits = RunLimits()
 
 
 def steps_of(change: Change, context: Context) -> Steps:
@@ -158,7 +186,7 @@ def _create(change: Change, context: Context) -> Steps:
             write=write, attempt=_attempt(change, WriteKind.CREATE, attempt_id, context, body=spec.body)
         )
 
-    result = yield from _written(change, attempt, context)
+    result = yield from written(change, attempt, context)
     if not isinstance(result.reply, Done):
         return result
     return (yield from _converged(result, result.reply.task_id, spec.body, context))
@@ -189,7 +217,7 @@ def _delete(change: Change, context: Context) -> Steps:
         body = change.before or {}
         return Send(write=write, attempt=_attempt(change, WriteKind.DELETE, attempt_id, context, body=body))
 
-    return (yield from _written(change, attempt, context))
+    return (yield from written(change, attempt, context))
 
 
 def _replace(change: Change, context: Context) -> Steps:
@@ -223,10 +251,10 @@ def _modified(change: Change, body: JSONObject, context: Context, others: JSONOb
             attempt=_attempt(change, WriteKind.UPDATE, attempt_id, context, body=body, task_id=task_id),
         )
 
-    return (yield from _written(change, attempt, context))
+    return (yield from written(change, attempt, context))
 
 
-def _written(change: Change, make: Callable[[str], Send], context: Context) -> Steps:
+def written(change: Change, make: Callable[[str], Send], context: Context) -> Steps:
     """One write, repeated as a new attempt for as long as it was refused for a passing reason."""
     tries = 0
     while True:

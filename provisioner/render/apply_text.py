@@ -99,6 +99,11 @@ def waiting(change: Change, holder: str) -> str:
     return f"{printable(change.address)}: waits for the editing lock (held by {printable(holder)})"
 
 
+def watching(change: Change, detail: str) -> str:
+    """``orders-to-lake: Modifying... start: in operation, 3 s``."""
+    return f"{started(change)} {printable(detail)}"
+
+
 def finished(change: Change, task_id: TaskId, seconds: float) -> str:
     """``orders-to-lake: Creation complete after 1s [id=h9d]``."""
     done = _FINISHED[change.action]

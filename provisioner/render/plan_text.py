@@ -17,6 +17,7 @@ from provisioner.core.times import utc_text
 from provisioner.render.address_changes import name_blocks, rename_hint
 from provisioner.render.body import Pairs, body_lines, pair_lines
 from provisioner.render.field_changes import Level, change_lines, shown_sides
+from provisioner.render.run_text import not_draft_lines, run_lines, wish_of
 from provisioner.render.words import (
     KNOWN_AFTER_APPLY,
     SYMBOLS,
@@ -72,7 +73,7 @@ def render_plan(plan: Plan, *, colour: bool, verbose: bool = False) -> str:
     if plan.changes:
         blocks += ["provisioner will perform the following actions:", _legend(plan, pen.paint)]
         blocks += _blocks(plan, pen)
-    blocks += [*_protection(plan, pen), *_ending(plan, pen)]
+    blocks += [*_protection(plan, pen), *not_draft_lines(plan, pen), *_ending(plan, pen)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -172,12 +173,19 @@ def _are_many(changes: Iterable[Change], action: Action) -> bool:
 
 
 def _line_key(change: Change) -> Hashable:
-    return change.action, change.reason, change.project_id, _folder(change)
+    return change.action, change.reason, change.project_id, _folder(change), change.run
 
 
 def _block_key(change: Change) -> Hashable:
     """Equal for changes that one block can stand for."""
-    kind = (change.action, change.reason, change.project_id, change.task_type, change.renamed_from)
+    kind = (
+        change.action,
+        change.reason,
+        change.project_id,
+        change.task_type,
+        change.renamed_from,
+        change.run,
+    )
     if change.action is Action.DELETE:
         return (*kind, change.address)
     if _is_whole(change):
@@ -206,6 +214,7 @@ def _one_line_each(pen: Pen, group: Group) -> Iterator[str]:
     verb = f"{_verb(pen.paint, group)}, project {quoted(change.project_id)}"
     yield f"  # {pen.paint.bold(folder + counted(len(group), 'task'))} {verb}"
     yield from _why(group)
+    yield from _jobs(pen, group)
     rows = columns(_row(change) for change in group)
     yield from (pen.line(0, SYMBOLS[change.action], row) for row in rows)
 
@@ -250,7 +259,10 @@ def _block(pen: Pen, group: Group) -> Iterator[str]:
             yield from body_lines(pen, symbol, shown_body(change.after) or {})
     elif _is_whole(change):
         yield from body_lines(
-            pen, symbol, shown_body(change.after) or {}, _head(change, alone=len(group) == 1)
+            pen,
+            symbol,
+            {**(shown_body(change.after) or {}), **wish_of(change)},
+            _head(change, alone=len(group) == 1),
         )
     else:
         level = Level(before=change.before or {}, after=change.after or {}, is_counted=alone)
@@ -263,6 +275,7 @@ def _heading(pen: Pen, group: Group) -> Iterator[str]:
     if len(group) == 1:
         yield f"  # {pen.paint.bold(printable(change.address))} {verb}"
         yield from _why(group)
+        yield from _jobs(pen, group)
         if change.renamed_from is not None:
             yield f"  # ({rename_hint(change)})"
         if change.source:
@@ -270,6 +283,7 @@ def _heading(pen: Pen, group: Group) -> Iterator[str]:
         return
     yield f"  # {pen.paint.bold(counted(len(group), 'task'))} {verb}"
     yield from _why(group)
+    yield from _jobs(pen, group)
     yield from address_lines([one.address for one in group], "  #   ", verbose=pen.verbose)
     same = "each like this but for its name" if _is_whole(change) else "each like this"
     yield f"  # ({same})"
@@ -283,6 +297,11 @@ def _verb(paint: Paint, group: Group) -> str:
         return f"{is_gone}; {_GONE_VERBS[change.action]}"
     verb = _VERBS[change.action]
     return paint.alarm(verb) if change.action in (Action.REPLACE, Action.DELETE) else verb
+
+
+def _jobs(pen: Pen, group: Group) -> Iterator[str]:
+    """What is done about the job, which is the same for all of them."""
+    yield from run_lines(pen.paint, group[0])
 
 
 def _why(group: Group) -> Iterator[str]:

@@ -12,6 +12,7 @@ from provisioner.core.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.render.body import body_lines
+from provisioner.render.run_text import job_pairs
 from provisioner.render.words import Paint, Pen, columns, counted, family, quoted
 
 
@@ -44,6 +45,7 @@ def _record(address: Address, record: TaskRecord, pen: Pen) -> Iterator[str]:
         ("applied_at", quoted(record.applied_at)),
         ("request_id", quoted(record.request_id)),
         ("prevent_destroy", "true" if record.protected else "false"),
+        *job_pairs(record),
     ]
     yield pen.line(0, "", f"{TYPE} {quoted(address)} {{")
     yield from body_lines(pen, "", shown_body(record.spec) or {}, head)

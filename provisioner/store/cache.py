@@ -30,6 +30,8 @@ class Head(NamedTuple):
 
     prevent_destroy: bool
     moved_from: Sequence[str]
+    run: str = ""
+    """What its job is to do, packed; see ``core.run_state``."""
 
 
 class ManifestCache:

@@ -5,13 +5,13 @@ one has ended 60 s later, what was done is listed 30 s later; within these bound
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import cast
 
-from fakes import CREATE, DELETE, DELETE_OFFLINE, LAG_SECONDS, MODIFY, START
+from fakes import COMMIT, CREATE, DELETE, DELETE_OFFLINE, LAG_SECONDS, MODIFY, RUN_ACTIONS, START, STATUSES
 from provisioner.core.address import JSONObject, TaskId
 from provisioner.core.calls import (
     CreateTask,
@@ -25,12 +25,14 @@ from provisioner.core.calls import (
     Refused,
     RemoteTask,
     Reply,
+    RunTask,
     SignedWrite,
     Unknown,
     Write,
 )
 from provisioner.core.families import OFFLINE
 from provisioner.core.manifest import task_type_of
+from provisioner.core.run_state import COMMIT_TYPES, Job, Production, Step, goal_of
 from provisioner.core.times import utc_text
 from provisioner.engine.settle import SIGNATURE_SECONDS
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError
@@ -73,6 +75,12 @@ _NEVER = {
 }
 FATES = {action: tuple(fate for fate in Fate if fate not in never) for action, never in _NEVER.items()}
 FATES[DELETE_OFFLINE] = FATES[DELETE]
+for _action in (COMMIT, *RUN_ACTIONS.values()):
+    FATES[_action] = tuple(
+        fate
+        for fate in Fate
+        if fate not in (Fate.LISTED_LATE, Fate.SEEN_LATE, Fate.DROPPED, Fate.DROPPED_ANSWER_LOST)
+    )
 
 _SILENT = {
     Fate.ANSWER_LOST,
@@ -108,6 +116,14 @@ class Task:
 
     is_locked: bool = False
     """Whether we hold its editing lock."""
+
+    job: Job = Job.NONE
+    version: int = 0
+    published: str = ""
+    """The body of the version in production, as JSON."""
+
+    discards: int = 0
+    """How often the state of its job was thrown away."""
 
     @property
     def body(self) -> JSONObject:
@@ -198,6 +214,20 @@ class Service:
                 if task is not None and lag:
                     self.gone = (*self.gone, (task, self.now + lag))
                 return self._done(task_id)
+            case RunTask():
+                return self._run(write)
+
+    def _run(self, write: RunTask) -> Reply:
+        task = self.tasks.get(write.task_id)
+        if task is None:
+            return Refused(code="ResourceNotFound", message="no such task")
+        if write.step in COMMIT_TYPES:
+            job = Job.READY if task.job is Job.NONE else task.job
+            task = replace(task, version=task.version + 1, published=task.text, job=job)
+        discards = write.step in (Step.STOP, Step.SUBMIT_DISCARDING) and task.job is Job.RUNNING
+        goal = goal_of(write.step) or task.job
+        self.tasks[write.task_id] = replace(task, job=goal, discards=task.discards + discards)
+        return self._done(write.task_id)
 
     def _done(self, task_id: TaskId) -> Done:
         return Done(task_id=task_id, request_id="r", server_time=START + int(self.now))
@@ -331,6 +361,24 @@ class Client:
                 return MODIFY
             case DeleteTask(task_type=task_type):
                 return DELETE_OFFLINE if task_type == OFFLINE else DELETE
+            case RunTask(step=step):
+                return RUN_ACTIONS.get(step, COMMIT)
+
+    def production(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
+        """See ``TaskApi.production``."""
+        self._may_fail("look")
+        return self._produced(self._service.tasks.get(task_id))
+
+    def productions(self, project_id: str) -> Mapping[TaskId, Production] | None:
+        """See ``TaskApi.productions``."""
+        self._may_fail("list production")
+        return {key: self._produced(task) for key, task in self._service.tasks.items() if task.version}
+
+    def _produced(self, task: Task | None) -> Production:
+        now = START + int(self._service.now)
+        if task is None or not task.version:
+            return Production(status=None, version=0, server_time=now, is_submitted=False)
+        return Production(status=STATUSES[task.job], version=task.version, server_time=now)
 
     def read(self, project_id: str, task_id: TaskId, task_type: int) -> RemoteTask | None:
         """See ``TaskApi.read``."""

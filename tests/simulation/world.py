@@ -24,7 +24,7 @@ from provisioner.core.state import Remote, State
 from provisioner.engine.look import look_at
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Outcome, Run, Wish, keep_protection
-from provisioner.engine.steps import Context
+from provisioner.engine.steps import Context, RunLimits
 from provisioner.errors import ApiError, ProvisionerError, StalePlanError, StateDamagedError, StateError
 from provisioner.store import backend as backend_module
 from provisioner.store.backend import LocalBackend
@@ -74,6 +74,9 @@ class _Silent:
         """See ``Reporter.retrying``."""
 
     def waiting(self, change: Change, holder: str) -> None:
+        """See ``Reporter.waiting``."""
+
+    def watching(self, change: Change, detail: str) -> None:
         """See ``Reporter.waiting``."""
 
     def finished(self, change: Change, task_id: TaskId) -> None:
@@ -419,6 +422,7 @@ def _applied(client: Client, outside: Outside, wanted: Manifests, *, wait: bool)
             new_id=lambda: IDS.token_hex(8),
             use_marker=True,
             record_of=backend.record_of,
+            limits=RunLimits(late=WINDOW_SECONDS),
         )
         try:
             return _carried_out(context, outside, wanted, {}, wait=wait)

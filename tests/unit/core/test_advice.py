@@ -14,7 +14,7 @@ from provisioner.core.advice import advice_for
         ("InvalidParameter.ConditionError", "Correct the manifest"),
         ("LimitExceeded.TaskCount", "quota"),
         ("UnsupportedOperation", "locked"),
-        ("DeleteFlag 100", "stop it in WeData first"),
+        ("DeleteFlag 100", "add --stop-running"),
     ],
 )
 def test_refusal_has_the_advice_of_its_code(code: str, words: str) -> None:

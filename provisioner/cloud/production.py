@@ -1,0 +1,103 @@
+"""What runs: the production side of tasks.
+
+Rule: run status is read from the production listing, because the development state may show another
+number. Whether a site knows that filter is not documented; one that refuses it, or answers with something
+that was not asked for, is asked for the task itself. A version that nobody can see is then told by
+``InstanceVersion``.
+"""
+
+from collections.abc import Callable, Mapping
+
+from provisioner.cloud import wire
+from provisioner.cloud.inventory import SMALL_PAGE_SIZE, Inventory
+from provisioner.cloud.outcome import Answered, Failed, Happened, family
+from provisioner.core.address import TaskId
+from provisioner.core.families import family_of
+from provisioner.core.run_state import Production
+from provisioner.errors import ApiError
+
+_NOT_TAKEN = frozenset(
+    {"InvalidParameter", "InvalidParameterValue", "UnknownParameter", "UnsupportedOperation"}
+)
+
+
+class _NotListedError(ApiError):
+    """The service does not list production."""
+
+
+class Productions:
+    """Reads what runs."""
+
+    def __init__(
+        self, ask: Callable[[wire.Call], Happened], error_of: Callable[[str, Happened], ApiError]
+    ) -> None:
+        self._ask = ask
+        self._error_of = error_of
+
+    def of(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
+        """One task.
+
+        Raises:
+            ApiError: no usable answer.
+        """
+        family_number = family_of(task_type)
+        filters = (*wire.IN_PRODUCTION, ("TaskId", task_id))
+        call = wire.list_call(
+            project_id, family_number, page_number=1, page_size=SMALL_PAGE_SIZE, filters=filters
+        )
+        happened = self._ask(call)
+        if isinstance(happened, Answered):
+            tasks = wire.list_reply(happened, task_type=family_number).tasks
+            if all(task.task_id == task_id for task in tasks):
+                seen = tasks[0] if tasks else None
+                time = _time_of(happened, wire.LIST)
+                if seen is None:
+                    return Production(status=None, version=0, server_time=time, is_submitted=False)
+                return wire.production_of(seen, time, is_submitted=True)
+        elif not _is_not_taken(happened):
+            raise self._error_of(wire.LIST, happened)
+        return self._described(project_id, task_id, task_type)
+
+    def all(self, project_id: str) -> Mapping[TaskId, Production] | None:
+        """Every task that has a version in production; None if the service does not list that.
+
+        Raises:
+            ApiError: any page could not be had.
+        """
+        inventory = Inventory(project_id, ask=self._ask, error_of=self._refusal, filters=wire.IN_PRODUCTION)
+        try:
+            listing = inventory.listing()
+        except _NotListedError:
+            return None
+        return {
+            task.task_id: wire.production_of(task, listing.server_time, is_submitted=True)
+            for task in listing.tasks
+        }
+
+    def _described(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
+        happened = self._ask(wire.describe_call(project_id, task_id, task_type))
+        if not isinstance(happened, Answered):
+            raise self._error_of(wire.DESCRIBE, happened)
+        task = wire.describe_reply(happened, task_id=task_id, task_type=task_type)
+        time = _time_of(happened, wire.DESCRIBE)
+        if task is None:
+            return Production(status=None, version=0, server_time=time, is_submitted=False)
+        seen = wire.production_of(task, time, is_submitted=True)
+        # In the development state 0 is "new", and 1 is shown of what was never submitted too.
+        is_submitted = bool(seen.version or task.body.get("HasVersion")) or seen.status not in (None, 0, 1)
+        return wire.production_of(task, time, is_submitted=is_submitted)
+
+    def _refusal(self, action: str, happened: Happened) -> ApiError:
+        if _is_not_taken(happened):
+            return _NotListedError(action)
+        return self._error_of(action, happened)
+
+
+def _is_not_taken(happened: Happened) -> bool:
+    return isinstance(happened, Failed) and family(happened.code) in _NOT_TAKEN
+
+
+def _time_of(answered: Answered, action: str) -> int:
+    if answered.server_time is None:
+        raise wire.unusable(action, "there is no Date header", answered)
+    return answered.server_time
