@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.address import Address, TaskId
+from provisioner.core.run_state import Job, RunRecord, Step, step_document
 from provisioner.core.state import (
     State,
     TaskRecord,
@@ -157,13 +158,31 @@ records = st.builds(
     applied_at=texts,
     protected=st.booleans(),
     attempt=texts,
+    run=st.none()
+    | st.builds(
+        RunRecord,
+        job=st.sampled_from(Job),
+        digest=texts,
+        current=texts,
+        version=st.integers(),
+        step=st.none() | st.sampled_from(Step),
+        sent=st.integers(),
+        approval=texts,
+    ),
 )
 attempts = st.builds(
     some_attempt,
     texts,
-    kind=st.sampled_from(WriteKind),
+    kind=st.sampled_from([kind for kind in WriteKind if kind is not WriteKind.RUN]),
     task_id=st.none() | texts.map(TaskId),
     spec=bodies,
+    timestamp=st.integers(),
+) | st.builds(
+    some_attempt,
+    texts,
+    kind=st.just(WriteKind.RUN),
+    task_id=texts.map(TaskId),
+    spec=st.builds(step_document, st.sampled_from(Step), st.builds(RunRecord, version=st.integers())),
     timestamp=st.integers(),
 )
 states = st.builds(
