@@ -14,15 +14,15 @@ from provisioner.core.times import utc_text
 from provisioner.render.words import Paint, Pen, address_lines
 
 _WORDS: Mapping[Step, str] = {
-    Step.SUBMIT: "submitted (CommitType 0)",
-    Step.SUBMIT_AND_START: "submitted and started (CommitType 1)",
-    Step.SUBMIT_DISCARDING: "submitted, stopped and started anew (CommitType 2)",
-    Step.SUBMIT_RESTARTING: "submitted, paused with its state, and goes on from there (CommitType 3)",
-    Step.SUBMIT_KEEPING: "submitted, and goes on with its state (CommitType 4)",
-    Step.START: "started",
-    Step.STOP: "stopped",
-    Step.SUSPEND: "suspended with its state",
-    Step.RESUME: "resumed from where it was",
+    Step.SUBMIT: "will be submitted (CommitType 0)",
+    Step.SUBMIT_AND_START: "will be submitted and started (CommitType 1)",
+    Step.SUBMIT_DISCARDING: "will be submitted and begin anew, without its state (CommitType 2)",
+    Step.SUBMIT_RESTARTING: "will be submitted, pause with its state, and go on from there (CommitType 3)",
+    Step.SUBMIT_KEEPING: "will be submitted and go on with its state (CommitType 4)",
+    Step.START: "will be started",
+    Step.STOP: "will be stopped",
+    Step.SUSPEND: "will be suspended with its state",
+    Step.RESUME: "will be resumed from where it was",
 }
 _LOSS = "job state is discarded: what it has read so far is forgotten"
 _MAY_LOSE = "if it runs, job state is discarded: what it has read so far is forgotten"
@@ -42,7 +42,7 @@ def run_lines(paint: Paint, change: Change) -> Iterator[str]:
         yield f"  # ({_said(run)})"
     if run.loses_state:
         loses = any(loses_state(step, run.before) for step in run.steps) and run.before is not Job.UNKNOWN
-        yield f"  # {paint.alarm(_LOSS if loses else _MAY_LOSE)}"
+        yield f"  # ({paint.alarm(_LOSS if loses else _MAY_LOSE)})"
 
 
 def _said(run: RunChange) -> str:
@@ -50,12 +50,12 @@ def _said(run: RunChange) -> str:
     if run.start_from is not None and Step.START in run.steps:
         start = f", reading from {utc_text(run.start_from // 1000)}"
     if run.if_running is None:
-        return f"its job will be {_in_words(run.steps)}{start}"
+        return f"run: {_in_words(run.steps)}{start}"
     if not run.if_running:
-        return f"its job will be {_in_words(run.steps)}{start}, unless it runs already"
+        return f"run: {_in_words(run.steps)}{start}, unless it runs already"
     if not run.steps:
-        return f"its job will be {_in_words(run.if_running)}, if it runs"
-    return f"its job will be {_in_words(run.steps)}{start}; if it runs already: {_in_words(run.if_running)}"
+        return f"run: {_in_words(run.if_running)}, if it runs"
+    return f"run: {_in_words(run.steps)}{start}; if it runs already: {_in_words(run.if_running)}"
 
 
 def _in_words(steps: Sequence[Step]) -> str:
