@@ -25,7 +25,8 @@ from provisioner.store.cache import Head, ManifestCache
 from provisioner.store.documents import LoadedFile, content_digest, find_documents, load_documents, locate
 
 LEAST_FILES = 150
-"""With fewer files to parse than this for each, other processes cost more than they save."""
+"""With fewer files to parse than this, the native reader costs more than it saves, and with fewer for each,
+so do other processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def load_manifests(
     removals: list[Removal] = []
     if cache is not None and state is not None:
         specs = {name: found for name in files if (found := _unchanged(name, cache, state))}
-    for file in _parsed([name for name in files if name not in specs], ManifestReader(defaults)):
+    changed = [name for name in files if name not in specs]
+    for file in _parsed(changed, ManifestReader(defaults, natively=len(changed) >= LEAST_FILES)):
         specs[file.path] = file.specs
         problems += file.problems
         removals += file.removals
@@ -108,13 +110,14 @@ def cache_key(defaults: Defaults) -> str:
 class ManifestReader:
     """Parses and checks files, one by one."""
 
-    def __init__(self, defaults: Defaults) -> None:
+    def __init__(self, defaults: Defaults, *, natively: bool = False) -> None:
+        self._natively = natively
         self._checker = Checker(manifest_schema())
         self._defaults = defaults
 
     def read(self, name: str) -> ReadFile:
         """What one file says, and everything wrong with it."""
-        loaded = load_documents(name)
+        loaded = load_documents(name, natively=self._natively)
         specs, removals, problems = [], [], list(loaded.problems)
         for document in loaded.documents:
             parsed = parse(document.value, document.source, self._checker, self._defaults)

@@ -5,9 +5,9 @@ merge keys, keys that are not text and keys that come twice are refused, because
 a document mean something else than it says. Aliases are bounded, nesting is bounded, and nothing
 here recurses, so no file can crash or exhaust the program.
 
-There are two readers. The quick one builds values and gives up at anything unusual; the careful one
-then reads the text again, finds every problem and keeps the place of every value. A manifest that
-is in order costs one quick reading, which takes little longer than libyaml itself.
+There are two readers here, for what ``native_yaml`` leaves to them. The quick one builds values and
+gives up at anything unusual; the careful one then reads the text again, finds every problem and keeps
+the place of every value. A text that is in order costs one quick reading.
 
 Raw U+0085, U+2028 and U+2029 are refused: YAML 1.1 took them for line breaks and 1.2 does not. So
 is a byte order mark after the beginning, which would become part of a key.
