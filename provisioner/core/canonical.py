@@ -18,7 +18,6 @@ from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
 from provisioner.core.validation import Fault, Path, nearest, path_text, shown
 
 _COMPARED = frozenset({Role.INPUT, Role.SHARED, Role.REFERENCE})
-_EMPTY: tuple[JSONValue, ...] = ("", [], {})
 _WHOLE = (Kind.INTEGER, Kind.UNSIGNED)
 _NESTED = (Kind.RECORDS, Kind.OBJECT, Kind.OBJECTS)
 
@@ -200,7 +199,8 @@ def _without(value: JSONObject, name: str, *, compared_only: bool) -> dict[str, 
             continue
         else:
             kept = _inner_without(item, rules[key], compared_only=compared_only)
-        if kept is not None and kept not in _EMPTY:
+        # Zero and false say something; null, "", [] and {} do not.
+        if kept or isinstance(kept, int | float):
             result[key] = kept
     return result
 
