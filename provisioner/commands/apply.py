@@ -4,6 +4,7 @@ Read ``_run`` for the order of things; what a run does is in ``engine.run``, wha
 task in ``engine.steps``.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -87,8 +88,9 @@ def apply(terminal: Terminal, options: Options, chosen: ApplyOptions) -> int:
         raise UsageError("--json cannot ask.\nAdd --auto-approve, or give a saved plan.")
     saved = None
     if chosen.plan_file:
-        plan, _ = read_saved(os.path.abspath(chosen.plan_file))
-        saved = to_document(plan)
+        plan, data = read_saved(os.path.abspath(chosen.plan_file))
+        # As it stands in the file, so that what is only worked out for readers is compared too.
+        saved = json.loads(data)
         origin = plan.origin
         chosen = replace(chosen, destroy=origin.destroy, targets=origin.targets, refresh=origin.refreshed)
     project = open_project(options)

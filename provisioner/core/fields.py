@@ -12,9 +12,12 @@ vendor's own documented example uses others.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+
+from provisioner.core.address import JSONValue
+from provisioner.core.consequence import Consequence
 
 
 class Role(StrEnum):
@@ -54,6 +57,22 @@ class Kind(StrEnum):
     OBJECTS = "list of objects"
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What it means for a running job that a field becomes another one."""
+
+    consequence: Consequence
+    reason: str
+
+
+_LABEL = Effect(Consequence.HARMLESS, "it is for people; a running job does not read it")
+_AT_RESTART = Effect(
+    Consequence.RESTARTS, "a running job goes on with what was submitted until it is submitted and restarted"
+)
+_AT_NEXT_RUN = Effect(Consequence.RESTARTS, "the schedule in operation is the one that was submitted")
+_READ_ELSEWHERE = Effect(Consequence.LOSES_POSITION, "what was read so far was read from elsewhere")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldRule:
     """One field of one API object."""
@@ -81,11 +100,27 @@ class FieldRule:
     replaces: str = ""
     """Why a change cannot be made in place; empty if it can."""
 
+    effect: Effect | None = None
+    """What a change in place means for a running job; None: what the field means that this one lies in."""
+
+    settings: Mapping[str, Effect] = field(default_factory=dict, hash=False)
+    """For RECORDS: the settings that mean something else than the others of the list."""
+
     unset: str = ""
     """What the service shows where the field is not set, beside null and the empty text."""
 
     china_only: bool = False
     """Declared on the China site only; the international gateway refuses undeclared fields."""
+
+    @property
+    def cleared(self) -> JSONValue:
+        """The empty value that clears the field; None if the API has none, so that it cannot be cleared."""
+        return _CLEARED.get(self.kind)
+
+
+_CLEARED: Mapping[Kind, JSONValue] = MappingProxyType(
+    {Kind.STRING: "", Kind.RECORDS: [], Kind.OBJECTS: [], Kind.STRINGS: [], Kind.OBJECT: {}}
+)
 
 
 def _row(name: str, kind: Kind, role: Role, text: str, **more: object) -> FieldRule:
@@ -116,10 +151,33 @@ DATASOURCE_TYPES = (
     *("StarRocks", "Trino", "Kyuubi", "GDB", "TCHOUSE_X", "TCHOUSE_P", "TDSQL_POSTGRE"),
 )
 
+# A task is tied to alarm rules by a setting (the vendor's Terraform provider writes it).
+_ALARMS = MappingProxyType(
+    {"TaskAlarmRegularList": Effect(Consequence.HARMLESS, "it ties the task to alarm rules")}
+)
+
+# What the console keeps with a node (seen in replies): where it stands on the canvas, and how it looks.
+_CANVAS = MappingProxyType(
+    dict.fromkeys(
+        ("x", "y", "iconPosition", "size", "imgHref", "disType"),
+        Effect(Consequence.HARMLESS, "it is about the console's canvas"),
+    )
+)
+
 _TASK = (
-    _input("TaskName", _S, "Name shown in the console. Left out, it is the manifest's address."),
-    _input("Description", _S, "Free text. The tool appends its ownership marker when it sends it."),
-    _input("SyncType", _I, "1 whole database, 2 single table.", values=(1, 2)),
+    _input(
+        "TaskName", _S, "Name shown in the console. Left out, it is the manifest's address.", effect=_LABEL
+    ),
+    _input(
+        "Description", _S, "Free text. The tool appends its ownership marker when it sends it.", effect=_LABEL
+    ),
+    _input(
+        "SyncType",
+        _I,
+        "1 whole database, 2 single table.",
+        values=(1, 2),
+        effect=Effect(Consequence.LOSES_POSITION, "it decides which tables are read"),
+    ),
     _input(
         "TaskType",
         _I,
@@ -127,7 +185,7 @@ _TASK = (
         values=(201, 202),
         replaces="a task stays real-time or offline for life",
     ),
-    _shared("WorkflowId", _S, "Workflow that holds an offline task.", unset="-1"),
+    _shared("WorkflowId", _S, "Workflow that holds an offline task.", unset="-1", effect=_AT_NEXT_RUN),
     _service("TaskId", _S, "Given by the service when the task is created."),
     _service("ScheduleTaskId", _S, "The scheduler's own id of the task."),
     _service("TaskGroupId", _S, "Group of the stream engine.", unset="-1"),
@@ -143,17 +201,30 @@ _TASK = (
         "7 failed, 20 abnormal, 21 unknown.",
         values=(0, 1, 2, 3, 4, 5, 6, 7, 20, 21),
     ),
-    _input("Nodes", Kind.OBJECTS, "Readers and writers.", item="IntegrationNodeInfo", key=("Name",)),
-    _input("ExecutorId", _S, "Resource group that runs the task; a string of digits."),
-    _input("Config", _RECORDS, "Task settings."),
-    _input("ExtConfig", _RECORDS, "Further task settings."),
-    _shared("ExecuteContext", _RECORDS, "Run-time context."),
+    _input(
+        "Nodes",
+        Kind.OBJECTS,
+        "Readers and writers.",
+        item="IntegrationNodeInfo",
+        key=("Name",),
+        effect=_READ_ELSEWHERE,
+    ),
+    _input(
+        "ExecutorId",
+        _S,
+        "Resource group that runs the task; a string of digits.",
+        effect=Effect(Consequence.RESTARTS, "a running job stays in its resource group until it restarts"),
+    ),
+    _input("Config", _RECORDS, "Task settings.", effect=_AT_RESTART, settings=_ALARMS),
+    _input("ExtConfig", _RECORDS, "Further task settings.", effect=_AT_RESTART, settings=_ALARMS),
+    _shared("ExecuteContext", _RECORDS, "Run-time context.", effect=_AT_RESTART),
     _input(
         "Mappings",
         Kind.OBJECTS,
         "Which node feeds which, and column by column.",
         item="IntegrationNodeMapping",
         key=("SourceId", "SinkId"),
+        effect=_AT_RESTART,
     ),
     _input(
         "TaskMode",
@@ -162,8 +233,19 @@ _TASK = (
         values=("0", "1", "3"),
         replaces="the editing mode is fixed when the task is created",
     ),
-    _shared("Incharge", _S, "Person in charge: account id (real-time) or account name (offline)."),
-    _input("OfflineTaskAddEntity", Kind.OBJECT, "Schedule of an offline task.", item="OfflineTaskAddParam"),
+    _shared(
+        "Incharge",
+        _S,
+        "Person in charge: account id (real-time) or account name (offline).",
+        effect=_LABEL,
+    ),
+    _input(
+        "OfflineTaskAddEntity",
+        Kind.OBJECT,
+        "Schedule of an offline task.",
+        item="OfflineTaskAddParam",
+        effect=_AT_NEXT_RUN,
+    ),
     _service("ExecutorGroupName", _S, "Name of the resource group."),
     _service("InLongManagerUrl", _S, "Address of the stream manager."),
     _service("InLongStreamId", _S, "Id of the stream."),
@@ -195,11 +277,20 @@ _TASK = (
         Kind.OBJECT,
         "Where to place the task in the workflow tree.",
         item="TaskImportInfo",
+        effect=Effect(Consequence.HARMLESS, "it is read when the task is made"),
         china_only=True,
     ),
     _service("BusinessLatency", _I, "Delay in milliseconds.", china_only=True),
     _service("CurrentSyncPosition", _I, "Position read up to.", china_only=True),
-    _input("TagList", Kind.OBJECTS, "Tags.", item="IntegrationTag", key=("Key",), china_only=True),
+    _input(
+        "TagList",
+        Kind.OBJECTS,
+        "Tags.",
+        item="IntegrationTag",
+        key=("Key",),
+        effect=_LABEL,
+        china_only=True,
+    ),
     _service("ErrorMessage", _S, "Last error.", china_only=True),
     _service("TaskSubType", _I, "Finer type.", china_only=True),
     _service("NotExistsCheckPoint", _I, "Whether a checkpoint is missing.", values=(0, 1), china_only=True),
@@ -209,15 +300,26 @@ _TASK = (
 )
 
 _NODE = (
-    _row("Id", _S, Role.REFERENCE, "Number of the node within the task; mappings point to it."),
+    _row(
+        "Id",
+        _S,
+        Role.REFERENCE,
+        "Number of the node within the task; mappings point to it.",
+        effect=_AT_RESTART,
+    ),
     _row("TaskId", _S, Role.MIRROR, "The task once more."),
     _input("Name", _S, "Name of the node, unique within the task."),
     _input("NodeType", _S, "INPUT reads, OUTPUT writes.", values=("INPUT", "OUTPUT")),
     _input("DataSourceType", _S, "Kind of data source.", values=DATASOURCE_TYPES),
-    _input("Description", _S, "Free text."),
+    _input("Description", _S, "Free text.", effect=_LABEL),
     _input("DatasourceId", _S, "The data source; a string of digits."),
-    _input("Config", _RECORDS, "Settings of the reader or writer."),
-    _input("ExtConfig", _RECORDS, "Further settings."),
+    _input(
+        "Config",
+        _RECORDS,
+        "Settings of the reader or writer.",
+        effect=Effect(Consequence.LOSES_POSITION, "any setting of a reader may say where reading begins"),
+    ),
+    _input("ExtConfig", _RECORDS, "Further settings.", effect=_AT_RESTART, settings=_CANVAS),
     _input(
         "Schema",
         Kind.OBJECTS,
@@ -225,8 +327,15 @@ _NODE = (
         item="IntegrationNodeSchema",
         key=("Id",),
         ordered=True,
+        effect=_AT_RESTART,
     ),
-    _input("NodeMapping", Kind.OBJECT, "The mapping into this node.", item="IntegrationNodeMapping"),
+    _input(
+        "NodeMapping",
+        Kind.OBJECT,
+        "The mapping into this node.",
+        item="IntegrationNodeMapping",
+        effect=_AT_RESTART,
+    ),
     _service("AppId", _S, "Application id of the account."),
     _row("ProjectId", _S, Role.MIRROR, "The project once more."),
     _service("CreatorUin", _S, "Account that created the node."),
@@ -248,7 +357,7 @@ _SCHEMA = (
     _input("Value", _S, "Constant value."),
     _input("Properties", _RECORDS, "Column settings."),
     _input("Alias", _S, "Other name."),
-    _input("Comment", _S, "Free text."),
+    _input("Comment", _S, "Free text.", effect=_LABEL),
     _input("Category", _S, "Group of the column.", china_only=True),
 )
 

@@ -91,6 +91,9 @@ class Change:
     run: RunChange | None = None
     """What is done about its job, after its body is written; None: nothing."""
 
+    ignored: tuple[str, ...] = ()
+    """For an update: the fields that differ and that ``ignore_changes`` leaves as they are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -434,6 +437,16 @@ def _existing(spec: TaskSpec, record: TaskRecord, attempt: Attempt | None) -> Ch
         fields=fields,
         source=spec.source,
         spec=spec,
+        ignored=() if replaces else _ignored(spec, record),
+    )
+
+
+def _ignored(spec: TaskSpec, record: TaskRecord) -> tuple[str, ...]:
+    """What the manifest says otherwise than it was last applied, and leaves to others all the same."""
+    return tuple(
+        name
+        for name in sorted(set(spec.ignore_changes))
+        if record.spec and spec.body.get(name) != record.spec.get(name)
     )
 
 

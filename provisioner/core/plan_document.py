@@ -14,9 +14,11 @@ from operator import is_not
 from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, JSONObject, JSONValue, Source, TaskId
+from provisioner.core.consequence import Consequence
 from provisioner.core.diff import FieldChange, ItemKey, names_a_secret, path_label
 from provisioner.core.moves import Forgotten, Move
 from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettled
+from provisioner.core.risk import cannot_be_cleared, consequence_of, field_effect
 from provisioner.core.run_state import Job, OnChange, RunChange, RunState, Step
 from provisioner.core.state import WriteKind
 from provisioner.core.text import printable, printable_lines
@@ -241,13 +243,15 @@ def _change(change: Change, previous: Mapping[Address, Address]) -> dict[str, An
         "task_id": change.task_id,
         "source": None if source is None else {"file": source.file, "line": source.line},
         "renamed_from": change.renamed_from,
+        "consequence": consequence_of(change).value,
+        "ignored": list(change.ignored),
         "change": {
             "actions": list(_TERRAFORM_ACTIONS[change.action]),
             "before": shown_body(change.before),
             "after": shown_body(change.after),
             "after_unknown": {"task_id": True} if change.action in (Action.CREATE, Action.REPLACE) else {},
         },
-        "field_changes": [_field(field) for field in change.fields],
+        "field_changes": [_field(change, field) for field in change.fields],
         "run": None if change.run is None else _run(change.run),
     }
 
@@ -283,9 +287,16 @@ def field_document(field: FieldChange) -> dict[str, Any]:
     }
 
 
-def _field(field: FieldChange) -> dict[str, Any]:
+def _field(change: Change, field: FieldChange) -> dict[str, Any]:
     effect = f"{_REPLACES}{field.replaces}" if field.replaces else _IN_PLACE
-    return {**field_document(field), "effect": effect}
+    meant = field_effect(change, field)
+    return {
+        **field_document(field),
+        "effect": effect,
+        "consequence": (Consequence.RECREATES if field.replaces else meant.consequence).value,
+        "consequence_reason": field.replaces or meant.reason,
+        "cannot_be_cleared": cannot_be_cleared(change, field),
+    }
 
 
 def _plan(document: Mapping[str, Any]) -> Plan:
@@ -352,6 +363,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         before=None if change["before"] is None else _typed(change["before"], dict),
         after=None if change["after"] is None else _typed(change["after"], dict),
         fields=tuple(_read_field(field) for field in _list(document["field_changes"])),
+        ignored=tuple(_typed(name, str) for name in _list(document["ignored"])),
         renamed_from=None if renamed_from is None else Address(_typed(renamed_from, str)),
         source=None if source is None else Source(_typed(source["file"], str), _typed(source["line"], int)),
         run=None if document.get("run") is None else _read_run(document["run"]),

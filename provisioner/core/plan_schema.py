@@ -5,6 +5,7 @@ new version, so no object is closed; the keys that are there today are required.
 """
 
 from provisioner.core.address import JSONValue
+from provisioner.core.consequence import Consequence
 from provisioner.core.plan import Action, Reason
 from provisioner.core.run_state import Job, OnChange, RunState, Step
 from provisioner.core.schema import DIALECT, Schema
@@ -18,6 +19,7 @@ _WAITS: Schema = {
     "type": "boolean",
     "description": "Whether a write has no outcome yet: until then nothing is done about it.",
 }
+_CONSEQUENCES: list[JSONValue] = [one.value for one in Consequence]
 _BODY: Schema = {
     "type": ["object", "null"],
     "description": "TaskInfo in canonical form: name-value lists are maps; secrets are replaced.",
@@ -105,6 +107,14 @@ def _change() -> Schema:
             "type": ["string", "null"],
             "description": "For a create: the task that is to go and is the same but for its name.",
         },
+        consequence={
+            "enum": _CONSEQUENCES,
+            "description": "The worst that it does to a task that runs; from the worst to none.",
+        },
+        ignored={
+            **_list(_TEXT),
+            "description": "Fields that differ and that lifecycle.ignore_changes leaves as they are.",
+        },
         change=_object(
             actions={"enum": list(_ACTIONS.values())},
             before=_BODY,
@@ -150,6 +160,12 @@ def _field() -> Schema:
         after={"description": "null if the field will be absent."},
         sensitive={"type": "boolean", "description": "Whether the values are replaced."},
         effect={**_TEXT, "pattern": "^(in place$|forces replacement: )"},
+        consequence={"enum": _CONSEQUENCES},
+        consequence_reason={**_TEXT, "description": "Why that is its consequence."},
+        cannot_be_cleared={
+            "type": "boolean",
+            "description": "Whether it is to go and the API cannot clear it: what is there may stay.",
+        },
     )
 
 

@@ -26,7 +26,7 @@ from provisioner.core.calls import (
     Write,
 )
 from provisioner.core.diff import FieldChange
-from provisioner.core.fields import OBJECTS, TASK, Kind
+from provisioner.core.fields import OBJECTS, TASK
 from provisioner.core.manifest import TaskSpec, spec_digest, task_type_of
 from provisioner.core.marker import find_marker, marker_for, with_marker
 from provisioner.core.observed import kept
@@ -375,10 +375,7 @@ def _cleared(record: TaskRecord | None, body: JSONObject) -> Mapping[str, JSONVa
     """
     rules = OBJECTS[TASK]
     gone = [rules[name] for name in (record.spec if record else {}) if name not in body and name in rules]
-    empty: dict[str, JSONValue] = {rule.name: "" for rule in gone if rule.kind is Kind.STRING}
-    empty.update({rule.name: [] for rule in gone if rule.kind in (Kind.RECORDS, Kind.OBJECTS)})
-    empty.update({rule.name: {} for rule in gone if rule.kind is Kind.OBJECT})
-    return empty
+    return {rule.name: rule.cleared for rule in gone if rule.cleared is not None}
 
 
 def _pause(tries: int) -> float:

@@ -80,15 +80,21 @@ def is_plain(value: JSONValue) -> bool:
 
 
 def block_lines(
-    pen: Pen, symbol: str, name: str, value: JSONValue, rule: FieldRule | None, depth: int
+    pen: Pen,
+    symbol: str,
+    name: str,
+    value: JSONValue,
+    rule: FieldRule | None,
+    depth: int,
+    remark: str = "",
 ) -> Iterator[str]:
-    """A filled map or list under its label."""
+    """A filled map or list under its label; ``remark`` stands at the end of its first line."""
     if isinstance(value, Mapping):
-        yield pen.line(depth, symbol, f"{name} {{")
+        yield pen.line(depth, symbol, f"{name} {{{remark}")
         yield from object_lines(pen, symbol, value, rule.item if rule is not None else "", depth + 1)
         yield pen.line(depth, "", "}")
     else:
-        yield from _rows(pen, symbol, name, cast("Sequence[JSONValue]", value), rule, depth)
+        yield from _rows(pen, symbol, name, cast("Sequence[JSONValue]", value), rule, depth, remark)
 
 
 def _field_lines(
@@ -110,11 +116,17 @@ def is_later(item: JSONObject) -> bool:
 
 
 def _rows(
-    pen: Pen, symbol: str, name: str, items: Sequence[JSONValue], rule: FieldRule | None, depth: int
+    pen: Pen,
+    symbol: str,
+    name: str,
+    items: Sequence[JSONValue],
+    rule: FieldRule | None,
+    depth: int,
+    remark: str,
 ) -> Iterator[str]:
     """A line for each item."""
     is_short = pen.verbose or len(items) <= _SHORT_LIST
-    yield pen.line(depth, symbol, f"{name} = [")
+    yield pen.line(depth, symbol, f"{name} = [{remark}")
     for item in items if is_short else items[:_SHOWN_ITEMS]:
         text = item_value(item, rule) if isinstance(item, Mapping) else value_text(item, verbose=pen.verbose)
         yield pen.line(depth + 1, symbol, f"{text},")

@@ -7,12 +7,12 @@ compared or cut.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.canonical import keys_of
-from provisioner.core.diff import ORDER, FieldChange, ItemKey
+from provisioner.core.diff import ORDER, FieldChange, ItemKey, Path
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.plan_document import HIDDEN
 from provisioner.core.text import printable
@@ -44,6 +44,9 @@ class Level:
     depth: int = 1
     is_counted: bool = True
     """Whether unchanged fields are counted; not where the block stands for several tasks."""
+
+    remarks: Mapping[Path, str] = field(default_factory=dict)
+    """What is to be said beside a field, by its path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ def change_lines(pen: Pen, fields: Sequence[FieldChange], level: Level, head: Pa
     for entry, text in entries:
         if text:
             line = f"{entry.label:<{width}} = {text}"
-            yield pen.line(level.depth, _symbol(entry.fields[0]), line + _replacement(pen, entry.fields[0]))
+            yield pen.line(level.depth, _symbol(entry.fields[0]), line + _remark(pen, entry.fields[0], level))
     for entry, text in entries:
         if not text:
             yield from _long(pen, entry, level)
@@ -166,10 +169,12 @@ def _symbol(field: FieldChange) -> str:
     return "-" if field.after is None else "~"
 
 
-def _replacement(pen: Pen, field: FieldChange) -> str:
-    if not field.replaces:
-        return ""
-    return f" {pen.paint.alarm(f'# forces replacement: {printable(field.replaces)}')}"
+def _remark(pen: Pen, field: FieldChange, level: Level) -> str:
+    """What stands behind a change; of a node with a new name, what is said of the node."""
+    if field.replaces:
+        return f" {pen.paint.alarm(f'# forces replacement: {printable(field.replaces)}')}"
+    said = level.remarks.get(field.path) or level.remarks.get(field.path[:-1], "")
+    return f" {pen.paint.alarm(f'# {said}')}" if said else ""
 
 
 def shown_sides(field: FieldChange) -> tuple[JSONValue, JSONValue]:
@@ -206,12 +211,13 @@ def _long(pen: Pen, entry: _Entry, level: Level) -> Iterator[str]:
         return
     before, after = shown_sides(field)
     if before is not None and after is not None:
-        yield pen.line(depth, "~", f"{entry.label} = <<-EOT{_replacement(pen, field)}")
+        yield pen.line(depth, "~", f"{entry.label} = <<-EOT{_remark(pen, field, level)}")
         yield from text_lines(pen, before, after, depth + 1)
         yield pen.line(depth, "", "EOT")
     else:
         value = after if before is None else before
-        yield from block_lines(pen, _symbol(field), entry.label, value, entry.rule, depth)
+        remark = _remark(pen, field, level)
+        yield from block_lines(pen, _symbol(field), entry.label, value, entry.rule, depth, remark)
 
 
 def _below(entry: _Entry, level: Level) -> Level:
@@ -222,6 +228,7 @@ def _below(entry: _Entry, level: Level) -> Level:
         at=entry.at,
         depth=level.depth + 1,
         is_counted=level.is_counted,
+        remarks=level.remarks,
     )
 
 

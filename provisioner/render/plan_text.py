@@ -12,11 +12,13 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Plan, Reason
 from provisioner.core.plan_document import TYPE, shown_body
+from provisioner.core.risk import by_risk, consequence_of
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.render.address_changes import name_blocks, rename_hint
 from provisioner.render.body import Pairs, body_lines, pair_lines
 from provisioner.render.field_changes import Level, change_lines, shown_sides
+from provisioner.render.risk_text import consequence_words, ignored_lines, remarks, risk_line
 from provisioner.render.run_text import not_draft_lines, run_lines, wish_of
 from provisioner.render.words import (
     KNOWN_AFTER_APPLY,
@@ -127,7 +129,8 @@ def _ending(plan: Plan, pen: Pen) -> Iterator[str]:
     counts = plan.counts
     forget = f", {counts.forget} to forget" if counts.forget else ""
     summary = f" {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy{forget}."
-    yield pen.paint.bold("Plan:") + summary
+    said = pen.paint.bold("Plan:") + summary
+    yield f"{said}\n{risk_line(plan.changes, pen.paint)}" if plan.changes else said
 
 
 def _nothing(plan: Plan, paint: Paint) -> str:
@@ -142,13 +145,13 @@ def _nothing(plan: Plan, paint: Paint) -> str:
 
 
 def _blocks(plan: Plan, pen: Pen) -> Iterator[str]:
-    """A block for each group, in order of its first change."""
+    """A block for each group, the worst first, and in order of its first change."""
     if pen.verbose:
-        yield from ("\n".join(_block(pen, [change])) for change in plan.changes)
+        yield from ("\n".join(_block(pen, [change])) for change in by_risk(plan.changes))
         return
     in_lines = {action for action in Action if _are_many(plan.changes, action)}
     groups: dict[Hashable, list[Change]] = {}
-    for change in plan.changes:
+    for change in by_risk(plan.changes):
         key = _line_key(change) if _is_whole(change) and change.action in in_lines else _block_key(change)
         groups.setdefault(key, []).append(change)
     for group in groups.values():
@@ -191,7 +194,8 @@ def _block_key(change: Change) -> Hashable:
     if _is_whole(change):
         return (*kind, _template(change))
     shown = [[field.path, *shown_sides(field), field.replaces] for field in change.fields]
-    return (*kind, json.dumps(shown))
+    said = sorted(remarks(change).items())
+    return (*kind, consequence_of(change), change.ignored, json.dumps([shown, said]))
 
 
 def _template(change: Change) -> str:
@@ -265,8 +269,14 @@ def _block(pen: Pen, group: Group) -> Iterator[str]:
             _head(change, alone=len(group) == 1),
         )
     else:
-        level = Level(before=change.before or {}, after=change.after or {}, is_counted=alone)
+        level = Level(
+            before=change.before or {},
+            after=change.after or {},
+            is_counted=alone,
+            remarks=remarks(change),
+        )
         yield from change_lines(pen, change.fields, level, head)
+    yield from ignored_lines(pen, change)
     yield pen.line(0, "", "}")
 
 
@@ -295,6 +305,8 @@ def _verb(paint: Paint, group: Group) -> str:
     if change.reason is Reason.GONE:
         is_gone = paint.alarm(f"{'is' if len(group) == 1 else 'are'} gone from WeData")
         return f"{is_gone}; {_GONE_VERBS[change.action]}"
+    if change.action is Action.UPDATE:
+        return f"{_VERBS[change.action]}: {consequence_words(change, paint)}"
     verb = _VERBS[change.action]
     return paint.alarm(verb) if change.action in (Action.REPLACE, Action.DELETE) else verb
 

@@ -17,10 +17,9 @@ from provisioner.core.plan_document import _checksum
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 
 EDITS = 200
-DERIVED = frozenset(
-    {"format_version", "checksum", "summary", "source", "label", "sensitive", "mode", "type", "name"}
-)
-"""What is not read from a plan but worked out anew, for the eye and for other programs; see ``_plan``."""
+DERIVED = frozenset({"format_version", "checksum", "source", "sensitive", "cannot_be_cleared"})
+"""What says nothing of what is done: where manifests stand, what the document is, and two truth values
+that are worked out anew and that Python takes for the numbers 0 and 1."""
 
 
 @pytest.fixture
