@@ -271,9 +271,8 @@ class _Guard:
         while True:
             seen = yield from self._ask(EditingVerb.LOOK)
             if isinstance(seen, ApiUnreachableError):
-                self._refusal = Refused(
-                    code="NotRead", message=f"it is not known who edits it: {_told(seen)}"
-                )
+                message = f"it is not known who edits the task: {_told(seen)}"
+                self._refusal = Refused(code="NotRead", message=message)
                 return False
             if not isinstance(seen, EditingLock):
                 # The service does not tell. What was held and can be locked all the same was ours before.
