@@ -391,7 +391,8 @@ class FakeTaskApi:
         """See ``TaskApi.editing_lock``. Only a holder can release, and somebody else's lock stays as it is."""
         if self.holders is None:
             return EditingLock(is_ours=call.verb is not EditingVerb.RELEASE, holder=US)
-        self.events.append(f"{call.verb} {call.task_id}")
+        verb = "whose" if call.verb is EditingVerb.LOOK else call.verb
+        self.events.append(f"{verb} {call.task_id}")
         answer = self.lock_answers.popleft() if self.lock_answers else None
         if isinstance(answer, ApiError):
             raise answer

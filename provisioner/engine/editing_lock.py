@@ -195,10 +195,13 @@ class _Guard:
         """The holder that was last waited for."""
 
         self._asked_again = False
+        self._is_first = True
+        """Whether nothing was asked for yet."""
 
     def answer_to(self, request: Request) -> "Generator[LockedRequest, LockedAnswer, Answer]":
         """The answer to what the steps ask for, once the lock is held that it needs."""
         task = self._named(request)
+        self._is_first = False
         if task is not None and task != self._task:
             yield from self.release()
             self._task, self._refusal = task, None
@@ -233,14 +236,10 @@ class _Guard:
         change = self._change
         if isinstance(request, Send):
             write = request.write
-            if isinstance(write, CreateTask) or (isinstance(write, RunTask) and not write.is_version):
+            if isinstance(write, CreateTask) or (isinstance(write, RunTask) and not self._needs_lock(write)):
                 return None
             project_id, task_id = write.project_id, write.task_id
-        elif (
-            change.action is Action.UPDATE
-            and change.reason is not Reason.RUN_STATE
-            and change.task_id is not None
-        ):
+        elif self._is_first and _writes_body(change) and change.task_id is not None:
             # What is read first belongs to what is written: nobody else may save in between.
             project_id, task_id = change.project_id, change.task_id
         else:
@@ -248,6 +247,15 @@ class _Guard:
         return EditingCall(
             verb=EditingVerb.LOOK, project_id=project_id, task_id=task_id, task_type=change.task_type
         )
+
+    def _needs_lock(self, write: RunTask) -> bool:
+        """Whether a step of a job matters to whoever edits: a version, or the stop before a delete."""
+        return write.is_version or self._goes(write)
+
+    def _goes(self, write: RunTask) -> bool:
+        """Whether the task is about to be deleted: from its stop to its delete nobody else may open it."""
+        change = self._change
+        return change.action in (Action.DELETE, Action.REPLACE) and write.task_id == change.task_id
 
     def _take(self) -> "Generator[LockedRequest, LockedAnswer, None]":
         """Hold the lock of the task, or know why it must not be written to."""
@@ -339,7 +347,7 @@ class _Guard:
             # With the task its lock is gone.
             self._is_taken = False
             return reply
-        if isinstance(write, RunTask) and isinstance(reply, Done):
+        if isinstance(write, RunTask) and isinstance(reply, Done) and not self._goes(write):
             # What follows is only looked at, for as long as the job takes.
             yield from self.release()
             self._task = None
@@ -362,6 +370,11 @@ class _Guard:
         call = replace(cast("EditingCall", self._task), verb=verb)
         answer = yield Ask(call=call, to_release=to_release)
         return cast("EditingLock | ApiError | None", answer)
+
+
+def _writes_body(change: Change) -> bool:
+    """Whether it begins with an update of what is edited, and not of what runs."""
+    return change.action is Action.UPDATE and change.reason is not Reason.RUN_STATE
 
 
 def _may_be_locked(reply: Reply) -> bool:

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from fakes import CREATE, DELETE, LOST_AFTER, MODIFY, US, World, refused, spec_of
+from fakes import COMMIT, CREATE, DELETE, LOST_AFTER, MODIFY, RUN_ACTIONS, US, World, refused, spec_of
 from provisioner.core.address import TaskId
 from provisioner.core.calls import Done, EditingLock, Refused, Unknown
 from provisioner.core.families import OFFLINE
 from provisioner.core.plan import Action
+from provisioner.core.run_state import RunSpec, RunState, Step
 from provisioner.engine.editing_lock import LockPolicy
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, StateError
 
@@ -46,7 +47,7 @@ def change_a(world: World) -> "Refused | Unknown | Done":
 
 def locking(world: World) -> list[str]:
     """The calls about locks, and the sends between them."""
-    verbs = ("look", "lock", "take over", "release", "send")
+    verbs = ("whose", "lock", "take over", "release", "send")
     return [event for event in world.events if event.startswith(verbs)]
 
 
@@ -63,7 +64,7 @@ def test_the_lock_is_taken_before_the_first_write_and_given_back_after_the_last_
     world = a_world()
     assert isinstance(change_a(world), Done)
     assert world.events == [
-        *("look t-1", "lock t-1", "intent update a", f"send {MODIFY} a", "finished a"),
+        *("whose t-1", "lock t-1", "intent update a", f"send {MODIFY} a", "finished a"),
         *("read t-1", "resolved a confirmed", "release t-1"),
     ]
     assert world.api.holders == {}
@@ -73,7 +74,7 @@ def test_a_lock_that_is_ours_already_is_used_and_left_as_it_was() -> None:
     """Our own session in the console, or the create, took it."""
     world = a_world(a=US)
     change_a(world)
-    assert locking(world) == ["look t-1", f"send {MODIFY} a"]
+    assert locking(world) == ["whose t-1", f"send {MODIFY} a"]
     assert world.api.holders == {T1: US}
 
 
@@ -91,7 +92,7 @@ def test_who_we_are_is_asked_once() -> None:
     seen(world, T1, is_locked=True, holder=US)
     seen(world, T2, is_locked=True, holder=US)
     world.apply(A_CHANGED, B_CHANGED, parallelism=1)
-    assert locking(world) == ["look t-1", f"send {MODIFY} a", f"send {MODIFY} b"]
+    assert locking(world) == ["whose t-1", f"send {MODIFY} a", f"send {MODIFY} b"]
 
 
 def test_what_was_read_counts_once() -> None:
@@ -101,7 +102,7 @@ def test_what_was_read_counts_once() -> None:
     change_a(world)
     world.events.clear()
     world.apply(A, B)
-    assert locking(world)[0] == "look t-1"
+    assert locking(world)[0] == "whose t-1"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_what_is_written_after_a_create_is_locked() -> None:
     world.api.dropped[CREATE] = {"Config"}
     world.apply(A)
     assert locking(world) == [
-        *(f"send {CREATE} a", "look t-1", "lock t-1", f"send {MODIFY} a", "release t-1"),
+        *(f"send {CREATE} a", "whose t-1", "lock t-1", f"send {MODIFY} a", "release t-1"),
     ]
 
 
@@ -148,7 +149,7 @@ def test_what_others_may_change_is_read_under_the_lock() -> None:
     world.events.clear()
     world.api.holders = {}
     world.apply(replace(spec_of("a", {"Description": "new"}), ignore_changes=("Config",)))
-    assert world.events[:3] == ["look t-1", "lock t-1", "read t-1"]
+    assert world.events[:3] == ["whose t-1", "lock t-1", "read t-1"]
     assert world.events[-1] == "release t-1"
 
 
@@ -159,7 +160,7 @@ def test_of_a_task_that_is_deleted_nothing_is_released() -> None:
     """The lock is gone with it."""
     world = a_world()
     world.apply(B)
-    assert locking(world) == ["look t-1", "lock t-1", f"send {DELETE} a"]
+    assert locking(world) == ["whose t-1", "lock t-1", f"send {DELETE} a"]
 
 
 @pytest.mark.parametrize("fate", [refused("DeleteFlag 100"), LOST_AFTER], ids=["refused", "unknown"])
@@ -175,7 +176,7 @@ def test_a_replace_locks_the_old_task_only() -> None:
     """Before it is deleted; the new one is made by a create."""
     world = a_world()
     world.apply(spec_of("a", {"TaskType": OFFLINE}), B)
-    assert locking(world) == ["look t-1", "lock t-1", f"send {DELETE} a", f"send {CREATE} a"]
+    assert locking(world) == ["whose t-1", "lock t-1", f"send {DELETE} a", f"send {CREATE} a"]
 
 
 def test_a_replace_locks_each_task_that_it_writes_to() -> None:
@@ -184,9 +185,65 @@ def test_a_replace_locks_each_task_that_it_writes_to() -> None:
     world.api.dropped[CREATE] = {"Config"}
     world.apply(spec_of("a", {"TaskType": OFFLINE}), B)
     assert locking(world) == [
-        *("look t-1", "lock t-1", f"send {DELETE} a", f"send {CREATE} a"),
-        *("look t-3", "lock t-3", f"send {MODIFY} a", "release t-3"),
+        *("whose t-1", "lock t-1", f"send {DELETE} a", f"send {CREATE} a"),
+        *("whose t-3", "lock t-3", f"send {MODIFY} a", "release t-3"),
     ]
+
+
+# ── jobs ────────────────────────────────────────────────────────────────────
+
+RUNNING = RunSpec(state=RunState.RUNNING)
+A_RUNNING = spec_of("a", run=RUNNING)
+
+
+def a_world_with_a_job() -> World:
+    """Task a exists and runs; nobody has it open."""
+    world = World()
+    world.apply(A_RUNNING)
+    world.events.clear()
+    world.api.holders = {}
+    return world
+
+
+def test_the_version_after_a_create_is_locked_and_the_start_is_not_waited_for_under_the_lock() -> None:
+    """A commit is what the service is known to refuse to everybody but the holder."""
+    world = World()
+    world.api.holders = {}
+    world.api.moving[TaskId("t-1")] = []
+    world.apply(A_RUNNING)
+    assert locking(world) == [f"send {CREATE} a", "whose t-1", "lock t-1", f"send {COMMIT} a", "release t-1"]
+    assert world.events.index("release t-1") < world.events.index("ran a running")
+
+
+def test_an_update_and_its_version_are_written_under_one_lock() -> None:
+    """Nobody can edit the task between the two."""
+    world = a_world_with_a_job()
+    world.apply(spec_of("a", {"Config": {"parallelism": "2"}}, run=RUNNING))
+    assert locking(world) == [
+        *("whose t-1", "lock t-1", f"send {MODIFY} a", f"send {COMMIT} a", "release t-1"),
+    ]
+
+
+def test_a_job_is_stopped_whoever_edits_its_task() -> None:
+    """What runs is no draft."""
+    world = a_world_with_a_job()
+    world.apply(spec_of("a", run=RunSpec(state=RunState.STOPPED)))
+    assert locking(world) == [f"send {RUN_ACTIONS[Step.STOP]} a"]
+
+
+def test_a_job_that_is_in_the_way_is_stopped_only_if_its_task_can_be_deleted() -> None:
+    """From the stop to the delete the task is ours; else neither happens."""
+    world = a_world_with_a_job()
+    world.limits = replace(world.limits, stop_running=True)
+    world.api.holders = {T1: ANNA}
+    (failure,) = world.apply().failures
+    assert isinstance(failure.reply, Refused)
+    assert failure.reply.code == "BeingEdited"
+    assert locking(world) == ["whose t-1"]
+    world.api.holders = {}
+    world.events.clear()
+    world.apply()
+    assert locking(world) == ["whose t-1", "lock t-1", f"send {RUN_ACTIONS[Step.STOP]} a", f"send {DELETE} a"]
 
 
 # ── somebody else holds it ──────────────────────────────────────────────────
@@ -223,7 +280,7 @@ def test_it_is_waited_for_them_to_close_it() -> None:
     world.api.holders = {}
     assert isinstance(change_a(world), Done)
     assert world.clock.seconds - began == 1 + 2 + 4 + 8 + 15 + 15
-    assert locking(world) == [*["look t-1"] * 7, "lock t-1", f"send {MODIFY} a", "release t-1"]
+    assert locking(world) == [*["whose t-1"] * 7, "lock t-1", f"send {MODIFY} a", "release t-1"]
     assert world.reporter.heard == [
         *("a: update", f"a: update waits for {ANNA}", "a: update done: t-1"),
     ]
@@ -248,7 +305,7 @@ def test_when_time_is_up_it_is_looked_at_once_more_and_given_up() -> None:
     assert isinstance(reply, Refused)
     assert reply.code == "BeingEdited"
     assert world.clock.seconds - began == 5
-    assert locking(world) == ["look t-1"] * 4
+    assert locking(world) == ["whose t-1"] * 4
 
 
 def test_the_time_is_waited_once_and_not_for_every_task() -> None:
@@ -288,7 +345,7 @@ def test_a_lock_is_taken_over_only_on_demand_and_named() -> None:
     world = a_world(a=ANNA)
     world.locks.policy = LockPolicy(takes_over=True)
     assert isinstance(change_a(world), Done)
-    assert locking(world) == ["look t-1", "take over t-1", f"send {MODIFY} a", "release t-1"]
+    assert locking(world) == ["whose t-1", "take over t-1", f"send {MODIFY} a", "release t-1"]
     (taken,) = world.locks.taken_over
     assert (taken.address, taken.task_id, taken.holder) == ("a", T1, ANNA)
     assert world.api.holders == {}
@@ -300,7 +357,7 @@ def test_who_both_waits_and_takes_over_waits_first() -> None:
     world.locks.policy = LockPolicy(wait_seconds=3, takes_over=True)
     assert isinstance(change_a(world), Done)
     assert world.clock.seconds == 3
-    assert locking(world)[2:4] == ["look t-1", "take over t-1"]
+    assert locking(world)[2:4] == ["whose t-1", "take over t-1"]
 
 
 @pytest.mark.parametrize(
@@ -337,7 +394,7 @@ def test_a_service_that_knows_no_locks_is_written_to_all_the_same() -> None:
     world = a_world()
     world.api.lock_answers.extend([NO, NO])
     assert isinstance(change_a(world), Done)
-    assert locking(world) == ["look t-1", "lock t-1", f"send {MODIFY} a"]
+    assert locking(world) == ["whose t-1", "lock t-1", f"send {MODIFY} a"]
     assert world.locks.not_released == []
 
 
@@ -346,7 +403,7 @@ def test_a_service_that_locks_but_does_not_tell_is_given_back_what_was_taken() -
     world = a_world()
     world.api.lock_answers.append(NO)
     change_a(world)
-    assert locking(world) == ["look t-1", "lock t-1", f"send {MODIFY} a", "release t-1"]
+    assert locking(world) == ["whose t-1", "lock t-1", f"send {MODIFY} a", "release t-1"]
 
 
 def test_a_lock_that_could_be_had_although_it_was_held_was_ours() -> None:
@@ -355,7 +412,7 @@ def test_a_lock_that_could_be_had_although_it_was_held_was_ours() -> None:
     seen(world, T1, is_locked=True, holder=US)
     world.api.lock_answers.append(NO)
     change_a(world)
-    assert locking(world) == ["look t-1", "lock t-1", f"send {MODIFY} a"]
+    assert locking(world) == ["whose t-1", "lock t-1", f"send {MODIFY} a"]
 
 
 @pytest.mark.parametrize("answer", [NO, EditingLock(is_ours=False)], ids=["refused", "not done"])
@@ -366,7 +423,7 @@ def test_a_task_that_nobody_holds_and_that_cannot_be_locked_is_written_to(
     world = a_world()
     world.api.lock_answers.extend([NOBODY, answer, NOBODY])
     assert isinstance(change_a(world), Done)
-    assert locking(world) == ["look t-1", "lock t-1", "look t-1", f"send {MODIFY} a"]
+    assert locking(world) == ["whose t-1", "lock t-1", "whose t-1", f"send {MODIFY} a"]
 
 
 def test_a_task_that_was_read_as_free_and_cannot_be_locked_is_looked_at() -> None:
@@ -374,12 +431,12 @@ def test_a_task_that_was_read_as_free_and_cannot_be_locked_is_looked_at() -> Non
     world = a_world(a=ANNA)
     seen(world, T1, is_locked=False, holder="")
     assert isinstance(change_a(world), Refused)
-    assert locking(world) == ["lock t-1", "look t-1"]
+    assert locking(world) == ["lock t-1", "whose t-1"]
     world = a_world()
     seen(world, T1, is_locked=False, holder="")
     world.api.lock_answers.extend([NO, NO])
     assert isinstance(change_a(world), Done)
-    assert locking(world) == ["lock t-1", "look t-1", f"send {MODIFY} a"]
+    assert locking(world) == ["lock t-1", "whose t-1", f"send {MODIFY} a"]
 
 
 def test_a_look_without_an_answer_keeps_the_change_from_being_written() -> None:
@@ -390,7 +447,7 @@ def test_a_look_without_an_answer_keeps_the_change_from_being_written() -> None:
     assert reply == Refused(
         code="NotRead", message="it is not known who edits the task: no complete answer came in time"
     )
-    assert locking(world) == ["look t-1"]
+    assert locking(world) == ["whose t-1"]
 
 
 def test_a_lock_without_an_answer_is_given_back() -> None:
@@ -399,7 +456,7 @@ def test_a_lock_without_an_answer_is_given_back() -> None:
     seen(world, T1, is_locked=False, holder="")
     world.api.lock_answers.append(NO_ANSWER)
     assert isinstance(change_a(world), Done)
-    assert locking(world) == ["lock t-1", "look t-1", f"send {MODIFY} a", "release t-1"]
+    assert locking(world) == ["lock t-1", "whose t-1", f"send {MODIFY} a", "release t-1"]
 
 
 def test_a_lock_without_an_answer_that_somebody_else_got_is_left_to_them() -> None:
@@ -408,7 +465,7 @@ def test_a_lock_without_an_answer_that_somebody_else_got_is_left_to_them() -> No
     seen(world, T1, is_locked=False, holder="")
     world.api.lock_answers.append(NO_ANSWER)
     assert isinstance(change_a(world), Refused)
-    assert locking(world) == ["lock t-1", "look t-1"]
+    assert locking(world) == ["lock t-1", "whose t-1"]
 
 
 # ── a write that is refused although ────────────────────────────────────────
@@ -422,7 +479,7 @@ def test_a_write_that_is_refused_because_of_somebody_says_who() -> None:
     reply = change_a(world)
     assert isinstance(reply, Refused)
     assert (reply.code, reply.request_id) == ("BeingEdited", "r-no")
-    assert locking(world) == ["look t-1", f"send {MODIFY} a", "look t-1"]
+    assert locking(world) == ["whose t-1", f"send {MODIFY} a", "whose t-1"]
     assert world.backend.attempts() == ()
 
 
@@ -432,7 +489,7 @@ def test_a_lock_that_was_taken_away_from_us_is_not_released() -> None:
     world.api.lock_answers.extend([NOBODY, OURS, HERS])
     world.api.fates.append(refused("UnsupportedOperation.X"))
     assert isinstance(change_a(world), Refused)
-    assert locking(world) == ["look t-1", "lock t-1", f"send {MODIFY} a", "look t-1"]
+    assert locking(world) == ["whose t-1", "lock t-1", f"send {MODIFY} a", "whose t-1"]
 
 
 def test_a_lock_that_expired_is_taken_again_and_the_write_is_a_new_attempt() -> None:
@@ -442,8 +499,8 @@ def test_a_lock_that_expired_is_taken_again_and_the_write_is_a_new_attempt() -> 
     world.api.fates.append(refused("OperationDenied"))
     assert isinstance(change_a(world), Done)
     assert locking(world) == [
-        *("look t-1", "lock t-1", f"send {MODIFY} a"),
-        *("look t-1", "lock t-1", f"send {MODIFY} a", "release t-1"),
+        *("whose t-1", "lock t-1", f"send {MODIFY} a"),
+        *("whose t-1", "lock t-1", f"send {MODIFY} a", "release t-1"),
     ]
     assert world.events.count("intent update a") == 2
     assert world.events.count("rejected a") == 1
@@ -456,11 +513,11 @@ def test_a_refusal_that_has_another_reason_stays_what_it_is() -> None:
     assert change_a(world) == Refused(
         code="UnsupportedOperation", message="said UnsupportedOperation", request_id="r-no"
     )
-    assert locking(world) == ["look t-1", f"send {MODIFY} a", "look t-1"]
+    assert locking(world) == ["whose t-1", f"send {MODIFY} a", "whose t-1"]
     world.events.clear()
     world.api.fates.append(refused("InvalidParameter"))
     change_a(world)
-    assert locking(world) == ["look t-1", f"send {MODIFY} a"]
+    assert locking(world) == ["whose t-1", f"send {MODIFY} a"]
 
 
 def test_a_write_that_is_refused_again_is_not_tried_for_ever() -> None:
@@ -501,7 +558,7 @@ def test_a_run_that_is_stopped_gives_back_what_it_took_and_sends_nothing() -> No
     world = a_world()
     world.should_stop = lambda: "lock t-1" in world.events
     applied = world.apply(A_CHANGED, B)
-    assert locking(world) == ["look t-1", "lock t-1", "release t-1"]
+    assert locking(world) == ["whose t-1", "lock t-1", "release t-1"]
     assert ([one.address for one in applied.not_attempted], applied.results) == (["a"], [])
     assert world.locks.not_released == []
 
@@ -509,9 +566,9 @@ def test_a_run_that_is_stopped_gives_back_what_it_took_and_sends_nothing() -> No
 def test_a_run_that_is_stopped_before_it_took_anything_takes_nothing() -> None:
     """Ctrl-C before the look is answered: no lock is taken any more."""
     world = a_world()
-    world.should_stop = lambda: "look t-1" in world.events
+    world.should_stop = lambda: "whose t-1" in world.events
     applied = world.apply(A_CHANGED, B)
-    assert locking(world) == ["look t-1"]
+    assert locking(world) == ["whose t-1"]
     assert [one.address for one in applied.not_attempted] == ["a"]
 
 
@@ -529,9 +586,9 @@ def test_a_run_that_is_stopped_takes_nothing_over() -> None:
     """Ctrl-C while it is asked who holds it."""
     world = a_world(a=ANNA)
     world.locks.policy = LockPolicy(takes_over=True)
-    world.should_stop = lambda: "look t-1" in world.events
+    world.should_stop = lambda: "whose t-1" in world.events
     applied = world.apply(A_CHANGED, B)
-    assert locking(world) == ["look t-1"]
+    assert locking(world) == ["whose t-1"]
     assert [one.address for one in applied.not_attempted] == ["a"]
 
 
@@ -541,7 +598,7 @@ def test_waiting_ends_with_the_wish_to_stop() -> None:
     world.locks.policy = LockPolicy(wait_seconds=300)
     world.should_stop = lambda: len(world.reporter.heard) == 2
     applied = world.apply(A_CHANGED, B)
-    assert locking(world) == ["look t-1"]
+    assert locking(world) == ["whose t-1"]
     assert [one.address for one in applied.not_attempted] == ["a"]
     assert world.locks.waiting == 0
 
@@ -563,11 +620,11 @@ def test_a_replace_that_is_stopped_half_way_says_so() -> None:
     world.should_stop = lambda: f"send {DELETE} a" in world.events
     applied = world.apply(spec_of("a", {"TaskType": OFFLINE}), B)
     assert [one.action for one in applied.not_attempted] == [Action.REPLACE]
-    assert locking(world) == ["look t-1", "lock t-1", f"send {DELETE} a"]
+    assert locking(world) == ["whose t-1", "lock t-1", f"send {DELETE} a"]
     assert "the old task is destroyed" in world.reporter.heard[-1]
 
 
-@pytest.mark.parametrize("last", ["look t-1", "lock t-1"])
+@pytest.mark.parametrize("last", ["whose t-1", "lock t-1"])
 def test_a_create_that_is_stopped_before_its_second_write_is_created(last: str) -> None:
     """As without locks: the task is made, and the next apply writes the rest."""
     world = World()
@@ -601,7 +658,7 @@ def test_a_lock_that_is_not_given_back_is_named_and_the_change_is_good(
     assert isinstance(change_a(world), Done)
     (kept,) = world.locks.not_released
     assert (kept.address, kept.task_id, kept.why) == ("a", T1, why)
-    assert locking(world)[-2:] == ["release t-1", "look t-1"]
+    assert locking(world)[-2:] == ["release t-1", "whose t-1"]
 
 
 @pytest.mark.parametrize("now", [NOBODY, HERS], ids=["nobody's", "somebody else's"])
@@ -624,7 +681,7 @@ def test_a_run_uses_what_it_read_and_tells_what_became_of_the_locks() -> None:
     world.api.lock_answers.extend([None, NO, NO])
     run = world.run(A_CHANGED, B)
     outcome = run.carry_out(run.prepare())
-    assert locking(world) == ["lock t-1", f"send {MODIFY} a", "release t-1", "look t-1"]
+    assert locking(world) == ["lock t-1", f"send {MODIFY} a", "release t-1", "whose t-1"]
     assert [one.address for one in outcome.not_released] == ["a"]
 
 
