@@ -269,16 +269,16 @@ def _text(value: JSONValue, rule: FieldRule) -> str:
 
 
 def _map(value: JSONValue) -> JSONObject:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _maps(value: JSONValue) -> list[JSONObject]:
     if not isinstance(value, list):
         return []
-    return [item for item in value if isinstance(item, Mapping)]
+    return [item for item in value if isinstance(item, dict)]
 
 
 def _record_map(value: JSONValue) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return value
     return {str(item.get("Name")): item.get("Value") for item in _maps(value)}
