@@ -99,22 +99,26 @@ def field_drift(before: JSONObject, live: JSONObject, spec: TaskSpec | None) -> 
     return tuple(field for field in diff(before, live) if field.path[0] not in ignored)
 
 
-def job_drift(record: TaskRecord, body: JSONObject, spec: TaskSpec | None) -> tuple[FieldChange, ...]:
+def job_drift(
+    record: TaskRecord, body: JSONObject, spec: TaskSpec | None, *, before: Job | None = None
+) -> tuple[FieldChange, ...]:
     """What a job does otherwise than it was last seen to, where the manifest says what it is to do.
 
     Args:
         record: as last applied.
         body: as it was observed; what the job does stands in it under ``run``, see ``with_job``.
         spec: what is asked for.
+        before: what it did; None: what is recorded.
     """
     job = _job_in(body)
     if spec is None or spec.run is None or spec.run.state in (RunState.DRAFT, RunState.SUBMITTED):
         return ()
     if record.run is None or record.run.is_pending or record.run.approval or job is None:
         return ()
-    if {job, record.run.job} & {Job.MOVING, Job.UNKNOWN} or job is record.run.job:
+    known = before or record.run.job
+    if {job, known} & {Job.MOVING, Job.UNKNOWN} or job is known:
         return ()
-    return (FieldChange(path=(RUN, "state"), before=record.run.job.value, after=job.value),)
+    return (FieldChange(path=(RUN, "state"), before=known.value, after=job.value),)
 
 
 def with_job(body: JSONObject, job: Job) -> JSONObject:

@@ -101,7 +101,9 @@ def _complaint(change: Change, record: TaskRecord, looked: Looked) -> str:
         return "it is there again"
     fields = _changed(change, live_body(record, body))
     wanted = change.spec.run.state if change.spec is not None and change.spec.run is not None else None
-    fields += [field for field in job_drift(record, body, change.spec) if field.after != wanted]
+    before = change.run.before if change.run is not None else None
+    drifted = job_drift(record, body, change.spec, before=before)
+    fields += [field for field in drifted if field.after != wanted]
     return ", ".join(_told(fields))
 
 

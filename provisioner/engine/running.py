@@ -142,7 +142,8 @@ class _Job:
 
     def _sent(self, step: Step, record: TaskRecord, before: RunRecord) -> Part:
         """Announce one step and send it; None once it is accepted."""
-        planned = self.change.run
+        # Of a task that is to be deleted there is no state to keep, and nothing to start.
+        planned = self.change.run if self.body is not None else None
         if step in self.sent:
             return self._unknown(f"{_called(step)} was accepted, and its job is {before.job} again")
         if planned is not None and loses_state(step, before.job) and not planned.loses_state:
