@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
-from fakes import MemoryDisk, WatchedDisk
+from fakes import WINDOW_SECONDS, MemoryDisk, WatchedDisk
 from provisioner.core import journal as journals
 from provisioner.core.calls import (
     CreateTask,
@@ -214,6 +214,22 @@ def _settle_named_at_once(self: Settler, attempt: Attempt) -> None:
         self._window = window
 
 
+_settle_run = Settler._settle_run
+
+
+def _settle_run_at_once(self: Settler, attempt: Attempt) -> None:
+    window, self._window = self._window, Window(late=-WINDOW_SECONDS, lag=self._window.lag)
+    try:
+        _settle_run(self, attempt)
+    finally:
+        self._window = window
+
+
+def _with_step_not_remembered(record: TaskRecord, attempt: Attempt, *, approval: str = "") -> TaskRecord:
+    """What was accepted is forgotten."""
+    return record
+
+
 def _shown_before(attempt: Attempt, _record: TaskRecord, seen: RemoteTask) -> bool:
     """What was there before counts as done."""
     return attempt.kind is WriteKind.UPDATE and not not_kept(attempt.spec, seen.body)
@@ -280,6 +296,17 @@ MUTANTS = (
         _patched(Settler, "_settle_named", _settle_named_at_once),
         ("change",),
     ),
+    Mutant(
+        "steps of jobs without a window",
+        _patched(Settler, "_settle_run", _settle_run_at_once),
+        ("job begins anew",),
+    ),
+    Mutant(
+        "an accepted step is not remembered",
+        _patched(journals, "with_step", _with_step_not_remembered),
+        ("job begins anew",),
+    ),
+    Mutant("a step is sent again", _patched(Client, "send", _send_again), ("job begins anew",)),
     Mutant(
         "what was there before is taken for done",
         _patched(settle_module, "_is_shown_done", _shown_before),

@@ -12,6 +12,7 @@ from builders import a_spec
 from fakes import WINDOW_SECONDS
 from provisioner.core.address import JSONObject
 from provisioner.core.manifest import TaskSpec
+from provisioner.core.run_state import OnChange, RunSpec, RunState
 from provisioner.errors import StateDamagedError
 from simulation.choices import NO_FAULTS, Choices
 from simulation.world import IDS, JOURNAL, LOCK, SNAPSHOT, Ended, Manifests, World
@@ -39,15 +40,18 @@ class Scenario:
 # ── what is asked for ───────────────────────────────────────────────────────
 
 
-def spec_of(name: str, parallelism: int = 1, task_type: int = 201) -> TaskSpec:
-    """A small task."""
+def spec_of(
+    name: str, parallelism: int = 1, task_type: int = 201, on_change: OnChange | None = None
+) -> TaskSpec:
+    """A small task; with ``on_change`` its job runs."""
     body: JSONObject = {
         "TaskName": name,
         "TaskType": task_type,
         "Description": name,
         "Config": {"parallelism": str(parallelism)},
     }
-    return a_spec(name, body, project_id="p1")
+    run = None if on_change is None else RunSpec(state=RunState.RUNNING, on_change=on_change)
+    return a_spec(name, body, project_id="p1", run=run)
 
 
 def manifests(*specs: TaskSpec) -> Manifests:
@@ -62,6 +66,8 @@ def touched(wanted: Manifests) -> Manifests:
 
 NOTHING: Manifests = {}
 A, A2, A3, A_OFFLINE = (manifests(spec_of("a", *rest)) for rest in ((), (2,), (3,), (1, 202)))
+A_RUNS, A2_RUNS = (manifests(spec_of("a", number, 201, OnChange.KEEP_STATE)) for number in (1, 2))
+A2_ANEW = manifests(spec_of("a", 2, 201, OnChange.DISCARD_STATE))
 B = manifests(spec_of("b"))
 AB = manifests(spec_of("a"), spec_of("b"))
 MIXED = manifests(spec_of("a", 2), spec_of("c"))
@@ -273,6 +279,9 @@ SCENARIOS = (
     _scenario("replace", applied(A), apply(A_OFFLINE), TIME, apply(A_OFFLINE), end(A_OFFLINE)),
     _scenario("replace and wait", applied(A), apply(A_OFFLINE, wait=True), end(A_OFFLINE)),
     _scenario("change, create and remove", applied(AB), apply(MIXED), TIME, apply(MIXED), end(MIXED)),
+    _scenario("create and start", apply(A_RUNS), TIME, apply(A_RUNS), end(A_RUNS)),
+    _scenario("job goes on", applied(A_RUNS), apply(A2_RUNS), TIME, apply(A2_RUNS), end(A2_RUNS)),
+    _scenario("job begins anew", applied(A_RUNS), apply(A2_ANEW), TIME, apply(A2_ANEW), end(A2_ANEW)),
     _scenario("clock ahead", skew(200), apply(A), TIME, apply(A2), end(A2)),
     _scenario("clock behind", skew(-200), apply(A), TIME, apply(A2), end(A2)),
     _scenario("paused", apply(A, meanwhile=A), end(A)),

@@ -225,6 +225,9 @@ class Service:
             job = Job.READY if task.job is Job.NONE else task.job
             task = replace(task, version=task.version + 1, published=task.text, job=job)
         discards = write.step in (Step.STOP, Step.SUBMIT_DISCARDING) and task.job is Job.RUNNING
+        if discards and task.discards:
+            # No story asks for it twice.
+            raise BrokenPromiseError("the state of a job was discarded twice")
         goal = goal_of(write.step) or task.job
         self.tasks[write.task_id] = replace(task, job=goal, discards=task.discards + discards)
         return self._done(write.task_id)

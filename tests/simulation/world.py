@@ -20,6 +20,7 @@ from provisioner.core.drift import Observed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import without_marker
 from provisioner.core.plan import Change, make_plan
+from provisioner.core.run_state import Job
 from provisioner.core.state import Remote, State
 from provisioner.engine.look import look_at
 from provisioner.engine.ports import Outside
@@ -389,6 +390,8 @@ class World:
         plain = {**task.body, "Description": without_marker(str(task.body.get("Description")))}
         if plain != spec.body and not task.is_edited:
             raise BrokenPromiseError(f"{spec.address}: the service holds something else than was asked for")
+        if spec.run is not None and (task.job is not Job.RUNNING or task.published != task.text):
+            raise BrokenPromiseError(f"{spec.address}: its job does not run what was asked for")
 
     def _made_by_us(self) -> dict[TaskId, str]:
         """Every task that no person copied, each with its address: it has that for its name."""
