@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from provisioner.core.address import JSONObject, JSONValue
 
@@ -243,6 +243,8 @@ def steps_for(wish: RunSpec, run: RunRecord, digest: str) -> tuple[Step, ...]:
         case RunState.STOPPED:
             # A job that has failed does not run, and the service stops only what does.
             return (Step.STOP, *submit) if job in _ALIVE else submit
+        case _:
+            assert_never(wish.state)
 
 
 def _to_running(wish: RunSpec, job: Job, *, is_submitted: bool, is_current: bool) -> tuple[Step, ...]:
