@@ -5,7 +5,8 @@ from typing import Any
 
 from provisioner.core.address import Address, JSONObject, Source, TaskId
 from provisioner.core.canonical import Remarks, compared, normal_task, sent
-from provisioner.core.manifest import TaskSpec, collect, spec_digest, task_type_of
+from provisioner.core.manifest import Removal, TaskSpec, collect, spec_digest, task_type_of
+from provisioner.core.moves import names_of
 from provisioner.core.plan import Origin, Plan, make_plan
 from provisioner.core.run_state import RunSpec
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
@@ -73,6 +74,7 @@ def a_spec(
     prevent_destroy: bool = False,
     ignore_changes: Iterable[str] = (),
     run: RunSpec | None = None,
+    moved_from: Iterable[str] = (),
     **fields: Any,
 ) -> TaskSpec:
     """One task as asked for; ``fields`` are put over the body of ``task_info``."""
@@ -90,6 +92,7 @@ def a_spec(
         prevent_destroy=prevent_destroy,
         ignore_changes=tuple(ignore_changes),
         run=run,
+        moved_from=tuple(map(Address, moved_from)),
     )
 
 
@@ -159,10 +162,19 @@ def an_origin(**fields: Any) -> Origin:
     return Origin(**{**known, **fields})
 
 
-def a_plan(*desired: TaskSpec, state: State | None = None, **origin: Any) -> Plan:
+def a_removal(name: str, *, destroy: bool = False) -> Removal:
+    """A manifest that says that a task is not managed any more."""
+    return Removal(address=Address(name), source=Source(f"manifests/{name}.yaml", 1, 1), destroy=destroy)
+
+
+def a_plan(
+    *desired: TaskSpec, state: State | None = None, removals: Iterable[Removal] = (), **origin: Any
+) -> Plan:
     """The plan of these specs against a state, an empty one by default."""
     wanted, _ = collect(desired)
-    return make_plan(wanted, a_state() if state is None else state, an_origin(**origin))
+    names = names_of(desired, {one.address: one for one in removals}, use_marker=True)
+    asked = {} if origin.get("destroy") else wanted
+    return make_plan(asked, a_state() if state is None else state, an_origin(**origin), names=names)
 
 
 def body(**fields: Any) -> JSONObject:

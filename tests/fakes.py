@@ -37,7 +37,8 @@ from provisioner.core.calls import (
 from provisioner.core.drift import Observed
 from provisioner.core.families import OFFLINE, REAL_TIME
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, Ran, Rejected
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest import Removal, TaskSpec
+from provisioner.core.moves import names_of
 from provisioner.core.plan import Change, Origin, Plan, make_plan
 from provisioner.core.run_state import COMMIT_TYPES, Job, Production, RunSpec, Step, goal_of
 from provisioner.core.state import Attempt, Remote, State, TaskRecord
@@ -626,6 +627,7 @@ def spec_of(
     project_id: str = "p1",
     prevent_destroy: bool = False,
     run: RunSpec | None = None,
+    moved_from: Iterable[str] = (),
 ) -> TaskSpec:
     """A small task as asked for; ``info`` is put over its TaskInfo."""
     body: JSONObject = {
@@ -635,7 +637,9 @@ def spec_of(
         "Config": {"parallelism": "1"},
         **(info or {}),
     }
-    return a_spec(name, body, project_id=project_id, prevent_destroy=prevent_destroy, run=run)
+    return a_spec(
+        name, body, project_id=project_id, prevent_destroy=prevent_destroy, run=run, moved_from=moved_from
+    )
 
 
 def desired_of(specs: Iterable[TaskSpec]) -> dict[Address, TaskSpec]:
@@ -703,11 +707,14 @@ class World:
         wait: bool = False,
         observed: Observed | None = None,
         lock_policy: LockPolicy | None = None,
+        removals: Iterable[Removal] = (),
     ) -> Run:
         """One run that is to come to these, and no others; refreshed by what was observed."""
+        names = names_of(specs, {one.address: one for one in removals}, use_marker=self.use_marker)
         wish = Wish(
             desired=desired_of(specs),
-            plan_of=lambda state: make_plan(desired_of(specs), state, ORIGIN, observed),
+            names=names,
+            plan_of=lambda state: make_plan(desired_of(specs), state, ORIGIN, observed, names),
             first=first_state,
             wait=wait,
             lock_policy=lock_policy or LockPolicy(),

@@ -22,7 +22,7 @@ from provisioner.core.validation import Checker, Fault, Path, path_text, shown
 MOVED_FROM: Path = ("moved", "from")
 """Where a document names the addresses that its task had before."""
 
-_OF_A_TASK = ("TaskInfo", "ProjectId", "moved", "lifecycle", RUN)
+_OF_A_TASK = ("TaskInfo", "ProjectId", RUN, "moved", "lifecycle")
 _ADDRESS = re.compile(ADDRESS_PATTERN)
 _canonical_text = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 

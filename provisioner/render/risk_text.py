@@ -57,8 +57,9 @@ def ignored_lines(pen: Pen, change: Change) -> Iterator[str]:
     """What the manifest says otherwise and leaves to others."""
     if change.ignored:
         names = ", ".join(label(name) for name in change.ignored)
-        verb = "differs" if len(change.ignored) == 1 else "differ"
-        yield pen.line(1, "", f"# ({names} {verb} from the manifest; lifecycle.ignore_changes leaves that)")
+        yield pen.line(
+            1, "", f"# (another {names} in the manifest; lifecycle.ignore_changes leaves that alone)"
+        )
 
 
 def _remark(change: Change, field: FieldChange) -> str:

@@ -40,6 +40,7 @@ from provisioner.core.address import Address
 from provisioner.core.calls import Reply, SignedWrite
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import find_marker
+from provisioner.core.moves import names_of
 from provisioner.core.plan import make_plan
 from provisioner.core.state import State
 from provisioner.engine.ports import Outside
@@ -57,6 +58,9 @@ AFTER = (
     spec_of("moved"),
 )
 """Three creates, an update, a delete; one stays as it is."""
+
+RENAMED = (*AFTER[:4], spec_of("renamed", moved_from=["moved"]))
+"""The same, and one of the tasks has another address."""
 
 REPLACED = (*AFTER[:4], spec_of("moved", {"TaskType": 202}))
 """The same, and a replace."""
@@ -146,7 +150,13 @@ class Machine:
             parallelism=2,
             should_stop=lambda: False,
         )
-        wish = Wish(desired=wanted, plan_of=lambda state: make_plan(wanted, state, ORIGIN), first=first_state)
+        names = names_of(wanted.values(), {}, use_marker=True)
+        wish = Wish(
+            desired=wanted,
+            names=names,
+            plan_of=lambda state: make_plan(wanted, state, ORIGIN, names=names),
+            first=first_state,
+        )
         return Run(wish, context, outside, window=WINDOW, earlier=WINDOW, tell=lambda _: None)
 
 
@@ -201,7 +211,9 @@ def _prepared(machine: Machine) -> Machine:
 
 
 @pytest.mark.parametrize("when", When, ids=[when.name.lower() for when in When])
-@pytest.mark.parametrize("specs", [AFTER, REPLACED], ids=["changes", "changes and a replace"])
+@pytest.mark.parametrize(
+    "specs", [AFTER, REPLACED, RENAMED], ids=["changes", "changes and a replace", "changes and a rename"]
+)
 @pytest.mark.parametrize(
     "fates",
     [
@@ -217,6 +229,7 @@ def test_a_run_that_dies_at_any_effect_is_finished_by_the_next_ones(
     """No address has two tasks, every task is recorded, and what was asked for is there."""
     for at in count(1):
         machine = _prepared(next(machines))
+        task_id = machine.state().tasks[Address("moved")].task_id
         machine.api.fates.extend(fates)
         trouble = Trouble(at, Crash, when, for_ever=True)
         lived = machine.apply(specs, trouble)
@@ -225,6 +238,7 @@ def test_a_run_that_dies_at_any_effect_is_finished_by_the_next_ones(
         for _ in range(2):
             machine.apply_undisturbed(specs)
         ensure_all_done(machine, specs)
+        assert specs is not RENAMED or machine.state().tasks[Address("renamed")].task_id == task_id
         if lived:
             assert not trouble.has_struck
             print(f"{at - 1} crash points")

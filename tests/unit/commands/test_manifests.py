@@ -8,7 +8,15 @@ import pytest
 
 from corpus import manifest
 from provisioner.commands import manifests
-from provisioner.commands.manifests import ManifestReader, Manifests, load_manifests, packed, unpacked
+from provisioner.commands.manifests import (
+    ManifestReader,
+    Manifests,
+    load_manifests,
+    name_place,
+    packed,
+    unpacked,
+)
+from provisioner.core.address import Address, Source
 from provisioner.core.manifest import Defaults
 
 DEFAULTS = Defaults(project_id="1", task_info={"Incharge": "ops"})
@@ -21,6 +29,8 @@ WRONG = {
     "again.yaml": "name: x-1\nTaskInfo: {SyncType: 2}\n",
     "service.yaml": "name: s\nlifecycle: {prevent_destroy: true, ignore_changes: [Description]}\n"
     "TaskInfo: {SyncType: 2, TaskType: 202, Status: 1, CreatorUin: 'ü\U0001f600'}\n",
+    "gone.yaml": "name: gone-1\nremoved: {destroy: false}\n---\nname: gone-2\nremoved: {destroy: true}\n",
+    "renamed.yaml": "name: renamed\nmoved: {from: [was-2, was-1]}\nTaskInfo: {SyncType: 2}\n",
     "text.json": '{"name": "j", "TaskInfo": {"SyncType": 2, "Description": "\\ud800 \\n"}}',
 }
 
@@ -50,6 +60,11 @@ def test_processes_change_nothing(folder: str, least: int, monkeypatch: pytest.M
     assert len(alone.errors) == 5
     assert len(alone.warnings) == 2
     assert together == alone
+    assert [(one.address, one.destroy) for one in alone.removed.values()] == [
+        ("gone-1", False),
+        ("gone-2", True),
+    ]
+    assert [spec.moved_from for spec in alone.desired.values() if spec.moved_from] == [("was-2", "was-1")]
     assert list(together.desired) == list(alone.desired)
     assert [list(spec.body) for spec in together.desired.values()] == [
         list(spec.body) for spec in alone.desired.values()
@@ -63,3 +78,41 @@ def test_what_is_packed_is_unpacked(folder: str) -> None:
     assert list(unpacked(packed(files))) == files
     assert list(unpacked(packed([]))) == []
     assert any(spec.create_body != spec.body for file in files for spec in file.specs)
+
+
+FAULTY = {
+    "a.yaml": "name: a\nTaskInfo: {SyncType: 2}\n",
+    "b.yaml": "name: b\nmoved:\n  from: a\nTaskInfo: {SyncType: 2}\n",
+    "c.yaml": "name: c\nTaskInfo: {SyncType: 2}\n---\nname: d\nmoved:\n  from:\n    - x\n    - gone\n"
+    "TaskInfo: {SyncType: 2}\n",
+    "e.json": '{"name": "e",\n "TaskInfo": {"SyncType": 2},\n "moved": {"from": ["x"]}}',
+    "f.yaml": "name: gone\nremoved: {destroy: false}\n---\nname: gone\nremoved: {destroy: true}\n",
+    "g.yaml": "name: c\nremoved:\n  destroy: true\n",
+}
+
+
+def test_what_manifests_say_of_each_other_s_addresses_has_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Line and column of the address itself, or of the removal, in whichever document of the file."""
+    (tmp_path / "manifests").mkdir()
+    for name, text in FAULTY.items():
+        (tmp_path / "manifests" / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    found = load_manifests("manifests", DEFAULTS)
+    assert [str(problem) for problem in found.errors] == [
+        'manifests/b.yaml:3:9: "a" is still an address: manifests/a.yaml:1:1 has it, so it has not moved here',
+        'manifests/c.yaml:8:7: "gone" cannot have moved here: manifests/f.yaml:1:1 removes it',
+        'manifests/e.json:3:21: "x" has moved to "d" already: manifests/c.yaml:4:1 says so',
+        'manifests/f.yaml:5:10: "gone" is removed twice: manifests/f.yaml:1:1 removes it too',
+        'manifests/g.yaml:3:3: "c" cannot be removed: manifests/c.yaml:1:1 still describes it',
+    ]
+
+
+def test_a_place_in_a_file_that_changed_meanwhile_is_where_it_was(tmp_path: Path) -> None:
+    """The problem is still worth showing."""
+    path = tmp_path / "a.yaml"
+    path.write_text("\n\nname: a\nTaskInfo: {}\n")
+    gone = Source(str(path), 1, 1)
+    assert name_place(gone, Address("old")) == gone
+    assert name_place(Source(str(path), 3, 1), Address("old")) == Source(str(path), 3, 1)

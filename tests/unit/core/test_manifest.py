@@ -11,7 +11,16 @@ from provisioner.cloud.wire import create_call
 from provisioner.core.address import Address, JSONValue, Source
 from provisioner.core.calls import CreateTask
 from provisioner.core.canonical import Remarks, normal_task
-from provisioner.core.manifest import Defaults, Parsed, TaskSpec, collect, parse, spec_digest, task_type_of
+from provisioner.core.manifest import (
+    Defaults,
+    Parsed,
+    Removal,
+    TaskSpec,
+    collect,
+    parse,
+    spec_digest,
+    task_type_of,
+)
 from provisioner.core.schema import manifest_schema
 from provisioner.core.validation import Checker, path_text
 
@@ -384,3 +393,121 @@ EXAMPLES = sorted((REPOSITORY / "manifests").rglob("*.json"))
 def test_example_in_json_is_a_manifest(path: Path) -> None:
     """What the repository shows is what it accepts."""
     assert spec_from(json.loads(path.read_text(encoding="utf-8"))).digest
+
+
+# ── addresses ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param("old", ("old",), id="one"),
+        pytest.param(["middle", "old"], ("middle", "old"), id="several, the latest first"),
+    ],
+)
+def test_a_task_may_have_had_other_addresses(written: JSONValue, expected: tuple[str, ...]) -> None:
+    """As they are written; most have had none."""
+    assert spec_from({**orders(), "moved": {"from": written}}).moved_from == expected
+    assert spec_from(orders()).moved_from == ()
+
+
+@pytest.mark.parametrize(
+    ("moved", "expected"),
+    [
+        pytest.param(
+            {"from": "orders"},
+            [("moved.from", '"orders" is the address itself: write the one that the task had before')],
+            id="itself",
+        ),
+        pytest.param(
+            {"from": ["old", "orders", "old"]},
+            [
+                ("moved.from[1]", '"orders" is the address itself: write the one that the task had before'),
+                ("moved.from[2]", '"old" stands here twice'),
+            ],
+            id="itself and one twice",
+        ),
+        pytest.param({"from": []}, [("moved.from", "moved.from must not be empty")], id="none"),
+        pytest.param({}, [("moved", '"from" is missing in moved')], id="nothing"),
+        pytest.param(
+            {"from": 12},
+            [("moved.from", "moved.from must be text or a list, not the number 12")],
+            id="number",
+        ),
+        pytest.param(
+            {"from": [12]},
+            [("moved.from[0]", 'moved.from[0] must be text, not the number 12: quote it: "12"')],
+            id="number in a list",
+        ),
+        pytest.param(
+            {"from": "old", "form": "older"},
+            [("moved.form", 'unknown field "form" in moved (did you mean "from"?)')],
+            id="another word",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_earlier_address_has_its_place(
+    moved: JSONValue, expected: list[tuple[str, str]]
+) -> None:
+    """And says what to write."""
+    assert faults({**orders(), "moved": moved}) == expected
+
+
+def test_an_earlier_address_has_to_be_an_address() -> None:
+    """Alone and in a list."""
+    for written, place in (("a b", "moved.from"), (["a b"], "moved.from[0]")):
+        ((path, message),) = faults({**orders(), "moved": {"from": written}})
+        assert path == place
+        assert '"a b" has a character that is not allowed' in message
+
+
+@pytest.mark.parametrize("destroy", [False, True])
+def test_a_document_without_a_task_removes_one(destroy: bool) -> None:
+    """It asks for nothing, and is no fault."""
+    result = parsed({"kind": "IntegrationTask", "name": "orders", "removed": {"destroy": destroy}})
+    assert (result.spec, result.faults) == (None, ())
+    assert result.removal == Removal(address=Address("orders"), source=HERE, destroy=destroy)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param(
+            {**orders(SyncType=2), "removed": {"destroy": False}},
+            [("TaskInfo", '"TaskInfo" beside "removed": a task is described or removed, not both')],
+            id="a task too",
+        ),
+        pytest.param(
+            {
+                "name": "orders",
+                "removed": {"destroy": False},
+                "moved": {"from": "old"},
+                "lifecycle": None,
+                "run": {"state": "running"},
+                "ProjectId": "1",
+            },
+            [
+                (name, f'"{name}" beside "removed": a task is described or removed, not both')
+                for name in ("ProjectId", "run", "moved", "lifecycle")
+            ],
+            id="whatever describes a task",
+        ),
+        pytest.param({"removed": {"destroy": True}}, [("", '"name" is missing')], id="no name"),
+        pytest.param(
+            {"name": "orders", "removed": {}},
+            [("removed", '"destroy" is missing in removed')],
+            id="not said how",
+        ),
+        pytest.param(
+            {"name": "orders", "removed": {"destroy": "no"}},
+            [("removed.destroy", 'removed.destroy must be true or false, not the text "no"')],
+            id="said otherwise",
+        ),
+        pytest.param({"name": "orders"}, [("", '"TaskInfo" is missing')], id="neither"),
+    ],
+)
+def test_what_is_wrong_with_a_removal_has_its_place(
+    document: JSONValue, expected: list[tuple[str, str]]
+) -> None:
+    """Whether the task goes or stays has to be written: there is no default for that."""
+    assert faults(document) == expected

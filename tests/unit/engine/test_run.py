@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from builders import STACK
+from builders import STACK, a_removal
 from fakes import (
     CREATE,
     DELETE,
@@ -28,7 +28,7 @@ from provisioner.core.families import OFFLINE
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action
-from provisioner.core.state import WriteKind
+from provisioner.core.state import State, WriteKind
 from provisioner.engine import by_hand
 from provisioner.engine.run import Outcome, keep_protection
 from provisioner.errors import ApiRefusedError, ApiUnreachableError, StateError
@@ -381,3 +381,112 @@ def test_a_replace_that_is_stopped_half_way_is_not_told_as_done() -> None:
     applied = _ran(world, A_OFFLINE).applied
     assert [change.address for change in applied.not_attempted] == ["a"]
     assert [result.done for result in applied.results] == [{WriteKind.DELETE}]
+
+
+# ── addresses ───────────────────────────────────────────────────────────────
+
+RENAMED = spec_of("new", {**A.body}, moved_from=["a"])
+"""``a`` under another address, and nothing else about it."""
+
+
+class TellingBackend(MemoryBackend):
+    """Tells of snapshots that are made by hand, too."""
+
+    def replace(self, state: State) -> None:
+        """See ``StateBackend.replace``."""
+        self.events.append(f"snapshot {' '.join(sorted(state.tasks))}")
+        super().replace(state)
+
+
+class FullBackend(MemoryBackend):
+    """On a disk that is full."""
+
+    def replace(self, state: State) -> None:
+        """See ``StateBackend.replace``."""
+        raise StateError(f"The state could not be kept on disk.\n  no space for {len(state.tasks)} tasks")
+
+
+def test_a_move_is_recorded_before_anything_is_sent() -> None:
+    """One update brings the marker up to date; the task stays."""
+    world = World()
+    _ran(world, A)
+    world.events.clear()
+    world.backend = TellingBackend(world.backend.memory, stack=STACK, events=world.events)
+    world.backend.load()
+    outcome = _ran(world, RENAMED)
+    assert [(move.before, move.after) for move in outcome.moves] == [("a", "new")]
+    told = [event for event in world.events if event.split()[0] in ("snapshot", "intent", "send")]
+    assert told == ["snapshot new", "intent update new", f"send {MODIFY} a"]
+    assert (world.state.tasks[RENAMED.address].task_id, world.state.tasks[RENAMED.address].marked_as) == (
+        "t-1",
+        "",
+    )
+    assert world.run(RENAMED).prepare().is_empty
+
+
+def test_a_task_that_is_forgotten_is_left_alone_and_no_stray() -> None:
+    """Neither deleted now nor pointed at by every run from then on."""
+    world = World()
+    _ran(world, A, B)
+    removal = a_removal("a")
+    run = world.run(B, removals=[removal])
+    outcome = run.carry_out(run.prepare())
+    assert [one.address for one in outcome.forgotten] == ["a"]
+    assert (set(world.state.tasks), len(world.api.tasks)) == ({"b"}, 2)
+    again = world.run(B, spec_of("c"), removals=[removal])
+    again.prepare()
+    assert again.settled.strays == []
+
+
+def test_a_move_waits_for_the_outcome_of_a_write() -> None:
+    """The update of the old address is found done first; then it moves, all in one run."""
+    world = World()
+    _ran(world, A)
+    world.api.fates.append(LOST_AFTER)
+    world.apply(A_CHANGED)
+    _pass(world, WINDOW_SECONDS + 1)
+    renamed = spec_of("new", {**A_CHANGED.body}, moved_from=["a"])
+    outcome = _ran(world, renamed)
+    assert [move.waits for move in outcome.moves] == [False]
+    assert set(world.state.tasks) == {"new"}
+    assert len(world.api.tasks) == 1
+
+
+def test_while_a_write_may_still_take_effect_neither_address_is_touched() -> None:
+    """It is held, and said; the run after the window does the rest."""
+    world = World()
+    world.api.fates.append(LOST_BEFORE)
+    world.apply(A)
+    outcome = _ran(world, RENAMED)
+    assert (outcome.moves, outcome.applied.results) == ((), [])
+    assert [held.address for held in outcome.before.held] == ["a"]
+    assert (set(world.state.tasks), world.api.tasks) == (set(), {})
+    _pass(world, WINDOW_SECONDS + 1)
+    _ran(world, RENAMED)
+    assert set(world.state.tasks) == {"new"}
+    assert len(world.api.tasks) == 1
+
+
+def test_a_run_that_is_stopped_records_no_move() -> None:
+    """Nothing was done, so nothing is said to be."""
+    world = World()
+    _ran(world, A)
+    run = world.run(RENAMED)
+    plan = run.prepare()
+    world.should_stop = lambda: True
+    assert run.carry_out(plan).moves == ()
+    assert set(world.state.tasks) == {"a"}
+
+
+def test_a_move_that_cannot_be_recorded_sends_nothing() -> None:
+    """The disk is full before anything began."""
+    world = World()
+    _ran(world, A)
+    world.events.clear()
+    world.backend = FullBackend(world.backend.memory, stack=STACK, events=world.events)
+    world.backend.load()
+    run = world.run(RENAMED)
+    plan = run.prepare()
+    with pytest.raises(StateError, match="no space for 1 tasks\nNothing more was sent"):
+        run.carry_out(plan)
+    assert not [event for event in world.events if event.startswith(("intent", "send"))]

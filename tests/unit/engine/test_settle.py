@@ -430,6 +430,30 @@ def test_a_deleted_state_finds_its_tasks_again() -> None:
     assert world.plan(A_CHANGED, B).is_empty
 
 
+def test_a_deleted_state_finds_a_task_by_the_address_that_it_had_before() -> None:
+    """Its marker was never brought up to date: it is taken, and the next plan writes the new address."""
+    world = _state_deleted()
+    renamed = spec_of("new", {**A.body}, moved_from=["older", "a"])
+    settled = world.settler().adopt([renamed, B], [renamed.address, B.address])
+    assert {address for address, _ in settled.adopted} == {"b", "new"}
+    assert settled.strays == []
+    record = world.state.tasks[renamed.address]
+    assert (record.task_id, record.marked_as) == ("t-1", "a")
+    (change,) = world.plan(renamed, B).changes
+    assert (change.action, change.reason) == (Action.UPDATE, Reason.MOVED)
+    world.apply(renamed, B)
+    assert world.plan(renamed, B).is_empty
+    assert len(world.api.tasks) == 2
+
+
+def test_a_task_under_each_of_two_names_is_a_conflict() -> None:
+    """Nobody can tell which one has moved."""
+    world = _state_deleted()
+    renamed = spec_of("b", {**B.body}, moved_from=["a"])
+    (conflict,) = world.settler().adopt([renamed], [renamed.address]).conflicts
+    assert [task.task_id for task in conflict.tasks] == ["t-2", "t-1"]
+
+
 def test_an_adopted_task_is_protected_as_its_manifest_says() -> None:
     """From the first moment."""
     world = _state_deleted()

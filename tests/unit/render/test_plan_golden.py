@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt, an_origin, columns
+from builders import a_node, a_plan, a_record, a_removal, a_spec, a_state, an_attempt, an_origin, columns
 from provisioner.core.address import JSONObject, Source, TaskId
 from provisioner.core.manifest import collect
 from provisioner.core.plan import Plan, make_plan
@@ -158,6 +158,41 @@ def moved() -> Plan:
     return a_plan(a_spec(project_id="2"), state=a_state(a_spec()))
 
 
+def addresses() -> Plan:
+    """Renamed, renamed and changed, renamed while a write is open; forgotten, and deleted as a manifest says."""
+    old = [a_spec(name, TaskName="t") for name in ("old-1", "old-2", "left", "ends", "unsure")]
+    return a_plan(
+        a_spec("new-1", TaskName="t", moved_from=["older", "old-1"]),
+        a_spec("new-2", moved_from=["old-2"], Description="another"),
+        a_spec("sure", moved_from=["unsure"]),
+        state=a_state(*old, attempts=[an_attempt(old[-1], WriteKind.UPDATE)]),
+        removals=[a_removal("left"), a_removal("ends", destroy=True)],
+    )
+
+
+def risks() -> Plan:
+    """What changes where a task reads, what cannot be cleared, what is left to others."""
+    out = a_node("out", "OUTPUT", "DLC", Id="2")
+    names = ("reads-elsewhere", "writes-elsewhere", "cleared", "described")
+    nodes = [a_node("in", "INPUT", "MYSQL", Id="1"), out]
+    old = [a_spec(name, Nodes=nodes) for name in names]
+    return a_plan(
+        a_spec(names[0], Nodes=[{**nodes[0], "DatasourceId": "9"}, out]),
+        a_spec(names[1], Nodes=[nodes[0], {**out, "DatasourceId": "9"}]),
+        a_spec(names[2], Nodes=nodes, SyncType=None),
+        a_spec(
+            names[3],
+            Nodes=nodes,
+            Description="theirs",
+            Incharge="me",
+            Config={"concurrency": 1},
+            ignore_changes=["Config", "Description", "Incharge"],
+            TagList=[{"Key": "team", "Value": "data"}],
+        ),
+        state=a_state(*old),
+    )
+
+
 CASES: dict[str, Callable[[], Plan]] = {
     case.__name__.replace("_", "-"): case
     for case in (
@@ -175,6 +210,8 @@ CASES: dict[str, Callable[[], Plan]] = {
         unsettled,
         only_unsettled,
         moved,
+        addresses,
+        risks,
     )
 }
 

@@ -279,3 +279,62 @@ def test_a_rename_among_many_is_hinted_on_its_line() -> None:
     (line,) = [line for line in shown.split("\n") if "looks like a rename" in line]
     assert "t-07 " in line
     assert line.endswith("# this looks like a rename: add to manifests/t-07.yaml: moved: {from: old}")
+
+
+@pytest.mark.parametrize(
+    ("old", "file", "line"),
+    [
+        ("orders", "manifests/b.yaml", "moved: {from: orders}"),
+        ("orders.v1-eu", "manifests/b.yml", "moved: {from: orders.v1-eu}"),
+        ("2024", "manifests/b.yaml", 'moved: {from: "2024"}'),
+        ("1e5", "manifests/b.yaml", 'moved: {from: "1e5"}'),
+        ("Yes", "manifests/b.yaml", 'moved: {from: "Yes"}'),
+        ("null", "manifests/b.yaml", 'moved: {from: "null"}'),
+        ("nullable", "manifests/b.yaml", "moved: {from: nullable}"),
+        ("orders", "manifests/b.json", '"moved": {"from": "orders"}'),
+    ],
+)
+def test_the_line_that_makes_a_rename_can_be_pasted(old: str, file: str, line: str) -> None:
+    """Whatever the address is, it stays a text; and it is in the file's own language."""
+    shown = _shown(a_spec("new-name", source=Source(file, 1, 1)), before=[a_spec(old)])
+    assert f"# (this looks like a rename: add to {file}: {line})" in shown
+
+
+def test_many_moves_are_counted_and_verbose_lists_them() -> None:
+    """As everything that there is very much of."""
+    names = [f"task-{number:03d}" for number in range(60)]
+    old = [a_spec(name, TaskName="t") for name in names]
+    new = [a_spec(f"{name}-v2", TaskName="t", moved_from=[name]) for name in names]
+    shown = _shown(*new, before=old)
+    assert shown.count(" has moved to ") == 20
+    assert "  … and 40 more (--verbose lists them)\n" in shown
+    assert "# 60 tasks will be updated in-place: harmless" in shown
+    assert _shown(*new, before=old, verbose=True).count(" has moved to ") == 60
+
+
+def test_what_is_at_stake_stands_out() -> None:
+    """Only that: what is harmless has no colour, in the summary and at the change."""
+    reader = a_node("in", "INPUT", "MYSQL", Id="1")
+    old = [a_spec("moves", Nodes=[reader]), a_spec("same", Description="x")]
+    new = [a_spec("moves", Nodes=[{**reader, "DatasourceId": "9"}]), a_spec("same", Description="y")]
+    shown = render_plan(a_plan(*new, state=a_state(*old)), colour=True)
+    alarm = "\x1b[1;31mmay lose the sync position\x1b[0m"
+    assert f"moves\x1b[0m will be updated in-place: {alarm}\n" in shown
+    assert "# may lose the sync position\x1b[0m" in shown
+    assert "same\x1b[0m will be updated in-place: harmless\n" in shown
+    assert "Risk:\x1b[0m \x1b[1;31m1 may lose the sync position\x1b[0m, 1 harmless.\n" in shown
+    assert shown.index("moves") < shown.index("same")
+
+
+def test_tasks_share_a_block_only_if_they_share_its_consequence() -> None:
+    """The same field of a node that reads in one task and writes in the other."""
+    names = ("one", "two")
+    nodes = {
+        name: a_node("n", kind, "MYSQL", Id="1")
+        for name, kind in zip(names, ("INPUT", "OUTPUT"), strict=True)
+    }
+    old = [a_spec(name, Nodes=[nodes[name]]) for name in names]
+    new = [a_spec(name, Nodes=[{**nodes[name], "DatasourceId": "9"}]) for name in names]
+    shown = _shown(*new, before=old)
+    assert "# one will be updated in-place: may lose the sync position" in shown
+    assert "# two will be updated in-place: takes effect at the next submit and restart" in shown
