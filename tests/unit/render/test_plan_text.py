@@ -13,6 +13,7 @@ from builders import a_node, a_plan, a_record, a_spec, a_state, columns
 from provisioner.core.address import Address, Source
 from provisioner.core.plan import Plan
 from provisioner.core.plan_document import encode
+from provisioner.core.run_state import Job, RunRecord, RunSpec, RunState
 from provisioner.core.text import printable
 from provisioner.render.plan_text import render_plan
 
@@ -338,3 +339,16 @@ def test_tasks_share_a_block_only_if_they_share_its_consequence() -> None:
     shown = _shown(*new, before=old)
     assert "# one will be updated in-place: may lose the sync position" in shown
     assert "# two will be updated in-place: takes effect at the next submit and restart" in shown
+
+
+def test_what_the_apply_itself_does_about_a_job_is_no_advice() -> None:
+    """A job that is paused, or goes on with a new version, is interrupted; nobody has to restart it."""
+    old = a_spec()
+    run = RunRecord(job=Job.RUNNING, digest=old.digest, current=old.digest)
+    state = a_state(records={old.address: a_record(old, run=run)})
+    new = a_spec(ExecutorId="1", run=RunSpec(state=RunState.RUNNING))
+    shown = render_plan(a_plan(new, state=state), colour=False)
+    assert "will be updated in-place: interrupts a running job\n" in shown
+    left_alone = a_spec(ExecutorId="1", run=RunSpec(state=RunState.SUBMITTED))
+    shown = render_plan(a_plan(left_alone, state=state), colour=False)
+    assert "will be updated in-place: takes effect at the next submit and restart\n" in shown
