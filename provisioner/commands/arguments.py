@@ -125,10 +125,16 @@ COMMANDS: tuple[Command, ...] = (
         _operand("source", metavar="FROM", help="the address now"),
         _operand("target", metavar="TO", help="the address to be"),
         _LOCK_TIMEOUT,
+    ), more=(
+        "In git, so that it is reviewed and holds for every environment: the manifest of the new name says\n"
+        "  moved: {from: FROM}"
     )),
     Command("state rm", "forget tasks without deleting them", (
         _operand("addresses", nargs="+", metavar="ADDRESS", help="the tasks"),
         _LOCK_TIMEOUT,
+    ), more=(
+        "In git, so that it is reviewed and holds for every environment: a manifest of that name says\n"
+        "  removed: {destroy: false}    # instead of TaskInfo; true: the task is deleted"
     )),
     Command("state accept", "accept a state file that was edited by hand", (_LOCK_TIMEOUT,)),
     Command("import", "take over a task that exists and that a manifest describes", (

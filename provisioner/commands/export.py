@@ -6,11 +6,12 @@ plan is made, and it is empty, or what is left is said with the reason.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from provisioner.commands.lock import locked
-from provisioner.commands.plan import desired_tasks, load_state, plan_of
+from provisioner.commands.manifests import Manifests
+from provisioner.commands.plan import load_state, plan_of, read_manifests
 from provisioner.commands.project import Options, Project, open_project
 from provisioner.commands.remote import open_remote
 from provisioner.commands.running import Machine
@@ -66,9 +67,9 @@ def export(terminal: Terminal, options: Options, folder: str | None, *, lock_tim
     machine = Machine(terminal, project)
     with locked(terminal, machine.backend, "export", lock_timeout_seconds):
         state = load_state(project, machine.backend)
-        desired = desired_tasks(terminal, project, state, destroy=True)
+        manifests = read_manifests(terminal, project, state, destroy=True)
         with open_remote(project.settings, machine.clock) as api:
-            exporter = _Exporter(terminal, project, machine, state, desired, target)
+            exporter = _Exporter(terminal, project, machine, state, manifests, target)
             exported = exporter.run(api, project_id)
         plan = _proof(project, machine.backend.state, exported)
     return _conclude(terminal, exported, plan)
@@ -99,18 +100,19 @@ class _Exporter:
         project: Project,
         machine: Machine,
         state: State,
-        desired: Mapping[Address, TaskSpec],
+        manifests: Manifests,
         folder: str,
     ) -> None:
         self._terminal = terminal
         self._project = project
         self._machine = machine
         self._state = state
-        self._desired = desired
+        self._desired = manifests.desired
         self._folder = folder
         self._checker = Checker(manifest_schema())
         self._result = _Exported()
-        self._names = {*state.tasks, *state.open, *desired}
+        spoken_for = manifests.names(use_marker=project.use_marker).spoken_for
+        self._names = {*state.tasks, *state.open, *manifests.desired, *spoken_for}
 
     def run(self, api: TaskApi, project_id: str) -> _Exported:
         """Every task of the project that is new."""

@@ -29,6 +29,11 @@ class Names:
         """The addresses whose tasks go on existing without us."""
         return {address for address, removal in self.removed.items() if not removal.destroy}
 
+    @property
+    def spoken_for(self) -> set[Address]:
+        """Addresses that a manifest speaks of and describes no task under: none may get one anew."""
+        return {*self.removed, *(old for olds in self.moved.values() for old in olds)}
+
 
 NO_NAMES = Names()
 """Nothing has moved, and nothing is to be forgotten."""

@@ -284,3 +284,12 @@ def test_an_apply_for_programs_counts_what_it_only_recorded(applied: Project) ->
     applied.write("manifests/orders-to-lake.yaml", FORGET.replace("old", "orders-to-lake"))
     document = json.loads(_apply(applied, "-json").out)
     assert document["summary"] == {"added": 0, "changed": 1, "destroyed": 0, "moved": 1, "forgotten": 1}
+
+
+def test_what_was_forgotten_is_not_exported_under_the_name_that_is_removed(applied: Project) -> None:
+    """The two manifests would contradict each other."""
+    applied.write("manifests/it.yaml", FORGET)
+    assert _apply(applied).code == 0
+    assert applied.run("export").code == 0
+    assert _tasks(applied).keys() == {"orders-to-lake", "old-2"}
+    assert applied.run("validate").code == 0

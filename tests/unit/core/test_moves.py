@@ -114,6 +114,12 @@ def test_with_targets_only_what_they_name_moves_or_goes() -> None:
     assert (current("old", names), current("else", names)) == ("new", "else")
 
 
+def test_a_name_that_a_manifest_speaks_of_is_not_free() -> None:
+    """A task that is written as a manifest gets another one."""
+    names = _names(NEW, a_spec("b", moved_from=["a-2", "a-1"]), removals=[a_removal("left")])
+    assert names.spoken_for == {"old", "a-2", "a-1", "left"}
+
+
 # ── the plan ────────────────────────────────────────────────────────────────
 
 
