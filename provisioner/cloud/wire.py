@@ -10,7 +10,7 @@ than a real-time one, and is described and listed only if its type is said; 201 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeGuard
 
 from provisioner.cloud.outcome import Answered, Kind
@@ -335,9 +335,9 @@ def run_reply(write: RunTask, answered: Answered) -> Reply:
     waits_for = approval.get("TaskApproveId") if isinstance(approval, Mapping) else None
     if isinstance(waits_for, str | int) and not isinstance(waits_for, bool) and waits_for:
         # Refused or not: nothing runs before somebody has said yes.
-        return Done(task_id=write.task_id, request_id=request_id, approval=printable(str(waits_for)))
+        return replace(_done(write.task_id, answered), approval=printable(str(waits_for)))
     if data is True:
-        return Done(task_id=write.task_id, request_id=request_id)
+        return _done(write.task_id, answered)
     if data is False:
         message = "the service did not do it and gave no reason"
         return Refused(code="Data false", message=message, request_id=request_id)

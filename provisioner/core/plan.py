@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import cast
 
 from provisioner.core.address import Address, JSONObject, Source, TaskId
 from provisioner.core.diff import FieldChange, diff
@@ -368,17 +369,16 @@ def _with_run(
     if change is not None:
         is_whole = change.action is Action.CREATE or not change.fields
         return replace(change, run=run, fields=change.fields if is_whole else (*change.fields, *fields))
-    if record is None:
-        raise ValueError(f"{spec.address}: a job without a task")
+    there = cast("TaskRecord", record)  # without one there is a change that makes it
     return Change(
         address=spec.address,
         action=Action.UPDATE,
         reason=Reason.RUN_STATE,
-        project_id=record.project_id,
-        task_type=record.task_type,
-        task_id=record.task_id,
-        before=record.spec,
-        after=record.spec,
+        project_id=there.project_id,
+        task_type=there.task_type,
+        task_id=there.task_id,
+        before=there.spec,
+        after=there.spec,
         fields=fields,
         source=spec.source,
         spec=spec,

@@ -388,14 +388,13 @@ def _found(result: Result, unknown: Unknown, after: Settled) -> Reply | None:
     record = dict(after.adopted).get(address)
     if record is not None:
         return Done(task_id=record.task_id, request_id=record.request_id)
-    for attempt, took_effect in after.ran:
-        if attempt.address == address and attempt.task_id is not None:
-            if took_effect:
-                return Done(task_id=attempt.task_id, request_id="")
-            return Refused(code=unknown.code, message="it had no effect", may_repeat=True)
+    ran = {attempt.address: (attempt.task_id, took_effect) for attempt, took_effect in after.ran}
+    task_id, took_effect = ran.get(address, (None, False))
+    if task_id is not None and took_effect:
+        return Done(task_id=task_id, request_id="")
     is_absent = any(attempt.address == address for attempt in after.absent)
     if is_absent and is_delete and result.change.task_id is not None:
         return Done(task_id=result.change.task_id, request_id="")
-    if is_absent or any(attempt.address == address for attempt in after.repeat):
+    if is_absent or address in ran or any(attempt.address == address for attempt in after.repeat):
         return Refused(code=unknown.code, message="it had no effect", may_repeat=True)
     return None

@@ -59,7 +59,8 @@ def _said(run: RunChange) -> str:
 
 
 def _in_words(steps: Sequence[Step]) -> str:
-    return ", then ".join(_WORDS[step] for step in steps)
+    first, *others = (_WORDS[step] for step in steps)
+    return ", then ".join([first, *(words.removeprefix("will be ") for words in others)])
 
 
 def wish_of(change: Change) -> JSONObject:

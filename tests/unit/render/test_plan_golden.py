@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +15,7 @@ from provisioner.core.manifest import collect
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode, to_document
 from provisioner.core.plan_schema import plan_schema
+from provisioner.core.run_state import Job, OnChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.state import WriteKind
 from provisioner.render.plan_text import render_plan
 
@@ -193,6 +195,63 @@ def risks() -> Plan:
     )
 
 
+def jobs() -> Plan:
+    """Everything that can become of a job: new, changed, lost, not known, pending, waiting, no draft."""
+
+    def wish(state: str, on_change: str = "keep_state", start: int | None = None) -> RunSpec:
+        return RunSpec(state=RunState(state), on_change=OnChange(on_change), start_from=start)
+
+    runs = RunRecord(job=Job.RUNNING, digest="d", current="d", version=3)
+    known: dict[str, RunRecord | None] = {
+        "anew": runs,
+        "goes-on": runs,
+        "no-draft": runs,
+        "pauses": runs,
+        "pending": RunRecord(job=Job.READY, digest="d", current="d", step=Step.START),
+        "stops": runs,
+        "suspends": runs,
+        "unknown": None,
+        "unknown-anew": None,
+        "unknown-suspends": None,
+        "waits": RunRecord(job=Job.NONE, digest="d", step=Step.SUBMIT_AND_START, approval="a-1"),
+    }
+    wishes = {
+        "anew": wish("running", "discard_state"),
+        "goes-on": wish("running"),
+        "no-draft": wish("draft"),
+        "pauses": wish("running", "restart"),
+        "pending": wish("running"),
+        "stops": wish("stopped"),
+        "suspends": wish("suspended"),
+        "unknown": wish("running"),
+        "unknown-anew": wish("running", "discard_state"),
+        "unknown-suspends": wish("suspended"),
+        "waits": wish("running"),
+    }
+    changed = {"anew", "goes-on", "pauses"}
+    old = {name: a_spec(name, Nodes=None, Mappings=None) for name in known}
+    records = {
+        name: a_record(spec, run=replace(run, digest=spec.digest, current=spec.digest) if run else None)
+        for name, spec in old.items()
+        for run in (known[name],)
+    }
+    desired = [
+        a_spec(
+            name,
+            Nodes=None,
+            Mappings=None,
+            run=wishes[name],
+            Description="told better" if name in changed else old[name].body["Description"],
+        )
+        for name in known
+    ]
+    new = [
+        a_spec("new", Nodes=None, Mappings=None, run=wish("running", start=1_769_817_600_000)),
+        a_spec("new-draft", Nodes=None, Mappings=None, run=wish("draft")),
+    ]
+    return a_plan(*desired, *new, state=a_state(records=records))
+
+
 CASES: dict[str, Callable[[], Plan]] = {
     case.__name__.replace("_", "-"): case
     for case in (
@@ -212,6 +271,7 @@ CASES: dict[str, Callable[[], Plan]] = {
         moved,
         addresses,
         risks,
+        jobs,
     )
 }
 
