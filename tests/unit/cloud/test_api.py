@@ -12,7 +12,19 @@ from provisioner.cloud.endpoint import Endpoint, parse_endpoint
 from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
 from provisioner.cloud.pace import Pace
 from provisioner.core.address import TaskId
-from provisioner.core.calls import CreateTask, DeleteTask, Done, ModifyTask, Refused, Reply, Unknown, Write
+from provisioner.core.calls import (
+    CreateTask,
+    DeleteTask,
+    Done,
+    EditingCall,
+    EditingLock,
+    EditingVerb,
+    ModifyTask,
+    Refused,
+    Reply,
+    Unknown,
+    Write,
+)
 from provisioner.core.manifest import task_type_of
 from provisioner.core.signing import Credential
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError, UsageError
@@ -312,6 +324,107 @@ def test_read() -> None:
 
 def test_not_found_is_an_answer() -> None:
     assert script(failed("ResourceNotFound.X")).api.read("1", TaskId("t-1"), 0) is None
+
+
+# ── the editing lock ────────────────────────────────────────────────────────
+
+
+def about(verb: EditingVerb, task_type: int = 202) -> EditingCall:
+    return EditingCall(verb=verb, project_id="1", task_id=TaskId("t-1"), task_type=task_type)
+
+
+LOOK, LOCK, TAKE_OVER, RELEASE = (about(verb) for verb in EditingVerb)
+
+
+def test_what_is_asked_about_the_editing_lock() -> None:
+    """Two of the actions want to know the type, and take only the two documented ones."""
+    world = World(lambda _action, _parameters: failed("ResourceNotFound"))
+    for call in (LOOK, LOCK, TAKE_OVER, RELEASE, about(EditingVerb.LOOK, 0)):
+        assert world.api.editing_lock(call) == EditingLock(is_ours=False)
+    names = {"ProjectId": "1", "TaskId": "t-1"}
+    assert world.calls == [
+        ("DescribeTaskLockStatus", {**names, "TaskType": 202}),
+        ("LockIntegrationTask", names),
+        ("RobAndLockIntegrationTask", {**names, "TaskType": 202}),
+        ("UnlockIntegrationTask", names),
+        ("DescribeTaskLockStatus", {**names, "TaskType": 201}),
+    ]
+
+
+def status(is_locker: Any, locker: Any = "7") -> dict[str, Any]:
+    return {"TaskLockStatus": {"TaskId": "t-1", "Locker": locker, "IsLocker": is_locker, "IsRob": 1}}
+
+
+@pytest.mark.parametrize(
+    ("call", "response", "lock"),
+    [
+        (LOOK, status(1), EditingLock(is_ours=True, holder="7")),
+        (LOOK, status(0), EditingLock(is_ours=False, holder="7")),
+        (LOOK, status(False, ""), EditingLock(is_ours=False)),
+        (LOOK, status(True, None), EditingLock(is_ours=True)),
+        (TAKE_OVER, {"RobLockState": {"IsRob": True, "Locker": "7"}}, EditingLock(is_ours=True, holder="7")),
+        (TAKE_OVER, {"RobLockState": {"IsRob": 0, "Locker": "8"}}, EditingLock(is_ours=False, holder="8")),
+        (LOCK, {"Data": True}, EditingLock(is_ours=True)),
+        (LOCK, {"Data": False}, EditingLock(is_ours=False)),
+        (RELEASE, {"Data": True}, EditingLock(is_ours=False)),
+        (RELEASE, {"Data": False}, EditingLock(is_ours=True)),
+    ],
+)
+def test_what_is_said_of_the_editing_lock(
+    call: EditingCall, response: dict[str, Any], lock: EditingLock
+) -> None:
+    assert script(answered(**response)).api.editing_lock(call) == lock
+
+
+SAYS_NOTHING: list[tuple[EditingCall, dict[str, Any]]] = [
+    (LOOK, {}),
+    (LOOK, {"TaskLockStatus": None}),
+    (LOOK, {"TaskLockStatus": []}),
+    (LOOK, status(None)),
+    (LOOK, status("1")),
+    (LOOK, status(2)),
+    (LOOK, status(-1)),
+    (LOOK, status(1.5)),
+    (LOOK, status(0, 7)),
+    (LOOK, status(0, [])),
+    (TAKE_OVER, {}),
+    (TAKE_OVER, {"RobLockState": {}}),
+    (TAKE_OVER, {"RobLockState": {"IsRob": "true"}}),
+    (LOCK, {}),
+    (LOCK, {"Data": "true"}),
+    (LOCK, {"Data": 2}),
+    (RELEASE, {"Data": None}),
+    (RELEASE, {"Data": {}}),
+]
+
+
+@pytest.mark.parametrize(("call", "response"), SAYS_NOTHING, ids=ascii)
+def test_garbage_says_nothing_of_the_editing_lock(call: EditingCall, response: dict[str, Any]) -> None:
+    """Neither that it is ours nor that it is somebody's."""
+    with pytest.raises(ApiError, match="something unusable"):
+        script(answered(**response)).api.editing_lock(call)
+
+
+@pytest.mark.parametrize(
+    ("happened", "error", "tries"),
+    [
+        (failed("FailedOperation"), ApiRefusedError, 1),
+        (failed("UnsupportedOperation"), ApiRefusedError, 1),
+        (failed("InternalError"), ApiRefusedError, 3),
+        (failed("RequestLimitExceeded"), ApiRefusedError, 3),
+        (Lost(code="Timeout", reason="r"), ApiUnreachableError, 3),
+        (NotSent(reason="r"), ApiUnreachableError, 3),
+        (Unusable(code="HTTP 502", reason="r", status=502), ApiError, 3),
+    ],
+)
+def test_a_call_about_the_editing_lock_gives_up_soon(
+    happened: Happened, error: type[ApiError], tries: int
+) -> None:
+    """A task can be written without it."""
+    world = World(lambda _action, _parameters: happened)
+    with pytest.raises(error):
+        world.api.editing_lock(LOCK)
+    assert len(world.calls) == tries
 
 
 UNUSABLE = [

@@ -14,6 +14,9 @@ from provisioner.core.advice import advice_for
         ("InvalidParameter.ConditionError", "Correct the manifest"),
         ("LimitExceeded.TaskCount", "quota"),
         ("UnsupportedOperation", "locked"),
+        ("BeingEdited", "--lock-wait 5m"),
+        ("BeingEdited", "--take-lock"),
+        ("NotTakenOver", "--lock-wait 5m"),
         ("DeleteFlag 100", "add --stop-running"),
     ],
 )

@@ -9,6 +9,9 @@ from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
     Done,
+    EditingCall,
+    EditingLock,
+    EditingVerb,
     Listing,
     ModifyTask,
     Refused,
@@ -32,6 +35,8 @@ VALUES = (
     Unknown(code="c", message="m"),
     REMOTE,
     Listing(tasks=[REMOTE], server_time=0),
+    EditingCall(verb=EditingVerb.LOOK, project_id="1", task_id=TaskId("t"), task_type=OFFLINE),
+    EditingLock(is_ours=True),
 )
 
 
