@@ -203,7 +203,6 @@ class _Guard:
         task = self._named(request)
         self._is_first = False
         if task is not None and task != self._task:
-            yield from self.release()
             self._task, self._refusal = task, None
             yield from self._take()
         if not isinstance(request, Send):

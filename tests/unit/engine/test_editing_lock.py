@@ -5,13 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from builders import an_attempt
 from fakes import COMMIT, CREATE, DELETE, LOST_AFTER, MODIFY, RUN_ACTIONS, US, World, refused, spec_of
 from provisioner.core.address import TaskId
-from provisioner.core.calls import Done, EditingLock, Refused, Unknown
+from provisioner.core.calls import Done, EditingLock, Refused, RunTask, Unknown
 from provisioner.core.families import OFFLINE
 from provisioner.core.plan import Action
 from provisioner.core.run_state import RunSpec, RunState, Step
-from provisioner.engine.editing_lock import LockPolicy
+from provisioner.core.state import WriteKind
+from provisioner.engine.editing_lock import Ask, EditingLocks, LockedAnswer, LockPolicy, locked
+from provisioner.engine.steps import Result, Send, Steps
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, StateError
 
 A, B = spec_of("a"), spec_of("b")
@@ -114,6 +117,7 @@ def test_a_read_that_says_nothing_clear_is_no_reason_not_to_look(is_locked: obje
     seen(world, T1, is_locked=is_locked, holder=holder)
     world.locks.note({T2: None})
     assert isinstance(change_a(world), Refused)
+    assert locking(world) == ["whose t-1"]
 
 
 def test_our_own_name_is_not_learned_from_an_answer_without_one() -> None:
@@ -224,6 +228,28 @@ def test_an_update_and_its_version_are_written_under_one_lock() -> None:
     ]
 
 
+def test_a_second_version_asks_for_the_lock_again() -> None:
+    """After the first one it was given back; by then it may be our own session's, and is left as it is."""
+    change = a_world_with_a_job().plan(spec_of("a", {"Config": {"parallelism": "2"}})).changes[0]
+    version = RunTask(project_id="p1", task_id=T1, task_type=201, step=Step.SUBMIT)
+    done = Done(task_id=T1, request_id="r")
+
+    def steps() -> Steps:
+        yield Send(write=version, attempt=an_attempt(A))
+        yield Send(write=version, attempt=an_attempt(A))
+        return Result(change=change, reply=done, action="", kind=WriteKind.RUN)
+
+    conversation = locked(change, steps(), EditingLocks(lambda: 0.0))
+    asked: list[str] = []
+    answers: tuple[LockedAnswer, ...] = (None, NOBODY, OURS, done, NOBODY, OURS)
+    for answer in answers:
+        request = conversation.send(answer)
+        asked.append(request.call.verb if isinstance(request, Ask) else "send")
+    with pytest.raises(StopIteration):
+        conversation.send(done)
+    assert asked == ["look", "lock", "send", "release", "look", "send"]
+
+
 def test_a_job_is_stopped_whoever_edits_its_task() -> None:
     """What runs is no draft."""
     world = a_world_with_a_job()
@@ -284,6 +310,16 @@ def test_it_is_waited_for_them_to_close_it() -> None:
     assert world.reporter.heard == [
         *("a: update", f"a: update waits for {ANNA}", "a: update done: t-1"),
     ]
+
+
+def test_a_task_that_was_opened_too_soon_is_locked_once_it_is_closed() -> None:
+    """Read as free, and somebody was faster; after them it is tried again."""
+    world = a_world()
+    seen(world, T1, is_locked=False, holder="")
+    world.locks.policy = LockPolicy(wait_seconds=300)
+    world.api.lock_answers.extend([NO, HERS])
+    assert isinstance(change_a(world), Done)
+    assert locking(world) == ["lock t-1", *["whose t-1"] * 2, "lock t-1", f"send {MODIFY} a", "release t-1"]
 
 
 def test_another_holder_is_news() -> None:
