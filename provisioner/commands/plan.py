@@ -4,7 +4,7 @@ Rule: no network, unless ``--refresh`` asks for what is there to be looked at.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from provisioner.commands.lock import last_run
 from provisioner.commands.manifests import Manifests, name_place
@@ -18,7 +18,7 @@ from provisioner.commands.project import (
     uncollected,
 )
 from provisioner.commands.terminal import Terminal
-from provisioner.core.address import Address
+from provisioner.core.address import Address, TaskId
 from provisioner.core.drift import Observed
 from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest import TaskSpec
@@ -36,6 +36,8 @@ from provisioner.store.disk import Disk, write_atomic
 
 CHANGES = 2
 """Exit code of ``plan --detailed-exitcode`` when there is something to do."""
+
+_SHOWN_TASKS = 5
 
 
 def plan(  # one parameter a flag
@@ -69,10 +71,14 @@ def plan(  # one parameter a flag
             terminal.say(told)
         wanted = {} if destroy else desired
         ensure_one_each(manifests, state, names)
-        observed = _observed(terminal, project, wanted, state, names, targets) if refresh else None
+        observed, held = (
+            _observed(terminal, project, wanted, state, names, targets) if refresh else (None, {})
+        )
         planned = plan_of(project, wanted, state, names, targets=targets, destroy=destroy, observed=observed)
         ensure_allowed(planned, state, limits_of(project), desired)
         ensure_possible(planned)
+        for line in _open_lines(planned, held):
+            terminal.say(line)
         document = encode(planned) if as_json or out else b""
         if out:
             # Before anything is shown: a result is the last word, and there is one only.
@@ -120,15 +126,32 @@ def _observed(
     state: State,
     names: Names,
     targets: Sequence[str],
-) -> Observed:
-    """What is there of the tasks in the state, or of the targets."""
+) -> tuple[Observed, Mapping[TaskId, str]]:
+    """What is there of the tasks in the state, or of the targets; and which of them others have open."""
     from provisioner.commands.remote import open_remote
     from provisioner.commands.running import Machine
+    from provisioner.engine.editing_lock import held_by_others
 
     machine = Machine(terminal, project)
     addresses = ensure_targets(targets, desired, state, names)
+    there = rearranged(state, names, addresses).state
     with open_remote(project.settings, machine.clock) as api:
-        return machine.observe(api, rearranged(state, names, addresses).state, addresses)
+        observed = machine.observe(api, there, addresses)
+        return observed, held_by_others(there.tasks.values(), observed, api)
+
+
+def _open_lines(plan: Plan, held: Mapping[TaskId, str]) -> Iterator[str]:
+    """Which of the tasks that are to be changed somebody else has open: a line for each of them."""
+    addresses: dict[str, list[Address]] = {}
+    for change in plan.changes:
+        if change.task_id is not None and change.task_id in held:
+            addresses.setdefault(held[change.task_id], []).append(change.address)
+    for holder, theirs in addresses.items():
+        more = f" and {len(theirs) - _SHOWN_TASKS} more" if len(theirs) > _SHOWN_TASKS else ""
+        yield printable(
+            f"Note: {holder} is editing {', '.join(theirs[:_SHOWN_TASKS])}{more} in WeData. "
+            "An apply leaves that, unless --lock-wait 5m or --take-lock is added."
+        )
 
 
 def desired_tasks(

@@ -13,11 +13,11 @@ The service says of a lock whether it is ours, and who holds it; who we are it d
 called ours is remembered, so that a task which was read as locked by the same needs no further call.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
 
-from provisioner.core.address import Address, TaskId
+from provisioner.core.address import Address, JSONObject, TaskId
 from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
@@ -28,10 +28,12 @@ from provisioner.core.calls import (
     Refused,
     Reply,
     RunTask,
+    TaskApi,
     Write,
 )
 from provisioner.core.drift import Observed
 from provisioner.core.plan import Action, Change, Reason
+from provisioner.core.state import TaskRecord
 from provisioner.engine.steps import Answer, Request, Result, Send, Steps
 from provisioner.errors import ApiError, ApiUnreachableError
 
@@ -121,11 +123,9 @@ class EditingLocks:
     def note(self, observed: Observed) -> None:
         """Remember what tasks that were read say of their lock, where they say something."""
         for task_id, body in observed.items():
-            is_locked, locker = (body or {}).get("Locked"), (body or {}).get("Locker")
-            if is_locked is False:
-                self._read[task_id] = ""
-            elif is_locked is True and isinstance(locker, str) and locker:
-                self._read[task_id] = locker
+            holder = _holder(body or {})
+            if holder is not None:
+                self._read[task_id] = holder
 
     def pop_holder(self, task_id: TaskId) -> str | None:
         """Who held a task when it was read; empty if nobody did, None if that is not known.
@@ -176,6 +176,36 @@ def locked(change: Change, steps: Steps, locks: EditingLocks) -> LockedSteps:
         steps.close()
         yield from guard.release()
         raise
+
+
+def held_by_others(records: Iterable[TaskRecord], observed: Observed, api: TaskApi) -> Mapping[TaskId, str]:
+    """Who else had which of these tasks open when they were read.
+
+    One call for each name, until one of them is ours; where the service does not tell, nothing is said.
+    """
+    held: dict[str, list[TaskRecord]] = {}
+    for record in records:
+        if holder := _holder(observed.get(record.task_id) or {}):
+            held.setdefault(holder, []).append(record)
+    others: dict[TaskId, str] = {}
+    knows_us = False
+    for holder, theirs in held.items():
+        if not knows_us:
+            one = theirs[0]
+            call = EditingCall(
+                verb=EditingVerb.LOOK,
+                project_id=one.project_id,
+                task_id=one.task_id,
+                task_type=one.task_type,
+            )
+            try:
+                knows_us = api.editing_lock(call).is_ours
+            except ApiError:
+                continue
+            if knows_us:
+                continue
+        others.update((record.task_id, holder) for record in theirs)
+    return others
 
 
 class _Guard:
@@ -369,6 +399,14 @@ class _Guard:
         call = replace(cast("EditingCall", self._task), verb=verb)
         answer = yield Ask(call=call, to_release=to_release)
         return cast("EditingLock | ApiError | None", answer)
+
+
+def _holder(body: JSONObject) -> str | None:
+    """Who holds the lock by a TaskInfo that was read; empty if nobody does, None if it does not say."""
+    is_locked, locker = body.get("Locked"), body.get("Locker")
+    if is_locked is False:
+        return ""
+    return locker if is_locked is True and isinstance(locker, str) and locker else None
 
 
 def _writes_body(change: Change) -> bool:

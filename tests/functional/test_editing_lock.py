@@ -373,6 +373,33 @@ def test_a_saved_plan_can_be_waited_for_and_taken_over_too(two: Remote) -> None:
     assert f"took the editing lock of {ANNA}" in ran.out
 
 
+def test_a_refreshed_plan_says_who_is_editing_what_it_would_change(two: Remote) -> None:
+    """A note beside the plan, with what can be done; nothing of it is in the plan, and none of our own."""
+    two.edit("users", {"Locked": True, "Locker": OWNER})
+    assert two.project.run("plan").err == ""
+    seen = two.project.run("plan", "--refresh")
+    assert seen.err == (
+        f"Note: {ANNA} is editing orders in WeData. "
+        "An apply leaves that, unless --lock-wait 5m or --take-lock is added.\n"
+    )
+    assert ANNA not in seen.out
+    two.write("orders", text="x")
+    assert two.project.run("plan", "--refresh").err == ""
+
+
+def test_many_open_tasks_are_one_note(remote: Remote) -> None:
+    """Not a page."""
+    names = [f"t{number}" for number in range(7)]
+    remote.write(*names)
+    assert remote.apply().code == 0
+    remote.write(*names, text="y")
+    for name in names:
+        remote.edit(name, OPEN)
+    err = remote.project.run("plan", "--refresh").err
+    assert err.startswith(f"Note: {ANNA} is editing t0, t1, t2, t3, t4 and 2 more in WeData. ")
+    assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize("value", ["-1", "soon", "inf", "nan", ""])
 def test_a_time_that_is_none_is_refused(remote: Remote, value: str) -> None:
     """As --lock-timeout does."""

@@ -9,11 +9,19 @@ from builders import an_attempt
 from fakes import COMMIT, CREATE, DELETE, LOST_AFTER, MODIFY, RUN_ACTIONS, US, World, refused, spec_of
 from provisioner.core.address import TaskId
 from provisioner.core.calls import Done, EditingLock, Refused, RunTask, Unknown
+from provisioner.core.drift import Observed
 from provisioner.core.families import OFFLINE
 from provisioner.core.plan import Action
 from provisioner.core.run_state import RunSpec, RunState, Step
 from provisioner.core.state import WriteKind
-from provisioner.engine.editing_lock import Ask, EditingLocks, LockedAnswer, LockPolicy, locked
+from provisioner.engine.editing_lock import (
+    Ask,
+    EditingLocks,
+    LockedAnswer,
+    LockPolicy,
+    held_by_others,
+    locked,
+)
 from provisioner.engine.steps import Result, Send, Steps
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, StateError
 
@@ -727,6 +735,34 @@ def test_a_run_does_as_it_is_told_about_what_others_hold() -> None:
     run = world.run(A_CHANGED, B, lock_policy=LockPolicy(takes_over=True))
     outcome = run.carry_out(run.prepare())
     assert [one.holder for one in outcome.taken_over] == [ANNA]
+
+
+def test_who_else_has_what_open_is_told_by_what_was_read_and_a_call_for_each_name() -> None:
+    """Once a name is ours, the others are others'."""
+    world = World()
+    names = "abcdef"
+    world.apply(*map(spec_of, names))
+    world.events.clear()
+    holders = dict(zip(world.api.tasks, (ANNA, ANNA, US, US, BERT, BERT), strict=True))
+    world.api.holders = dict(holders)
+    observed: Observed = {task_id: {"Locked": True, "Locker": holder} for task_id, holder in holders.items()}
+    records = [world.state.tasks[spec_of(name).address] for name in names]
+    others = held_by_others(records, observed, world.api)
+    assert others == {task_id: holder for task_id, holder in holders.items() if holder != US}
+    assert world.events == ["whose t-1", "whose t-3"]
+
+
+def test_where_the_service_does_not_tell_whose_a_name_is_nothing_is_said() -> None:
+    """It may be ours. Of what is free, gone or not read there is nothing to ask."""
+    world = a_world(a=ANNA)
+    record = world.state.tasks[A.address]
+    world.api.lock_answers.append(NO)
+    assert held_by_others([record], {T1: {"Locked": True, "Locker": ANNA}}, world.api) == {}
+    world.events.clear()
+    silent: tuple[Observed, ...] = ({T1: {"Locked": False, "Locker": ANNA}}, {T1: None}, {}, {T1: {}})
+    for observed in silent:
+        assert held_by_others([record], observed, world.api) == {}
+    assert world.events == []
 
 
 def test_nothing_about_locks_is_recorded() -> None:
