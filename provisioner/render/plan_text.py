@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Plan, Reason
 from provisioner.core.plan_document import TYPE, shown_body
-from provisioner.core.risk import by_risk, consequence_of
+from provisioner.core.risk import by_risk
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.render.address_changes import name_blocks, rename_hint
@@ -195,7 +195,7 @@ def _block_key(change: Change) -> Hashable:
         return (*kind, _template(change))
     shown = [[field.path, *shown_sides(field), field.replaces] for field in change.fields]
     said = sorted(remarks(change).items())
-    return (*kind, consequence_of(change), change.ignored, json.dumps([shown, said]))
+    return (*kind, change.ignored, json.dumps([shown, said]))
 
 
 def _template(change: Change) -> str:

@@ -293,3 +293,16 @@ def test_what_was_forgotten_is_not_exported_under_the_name_that_is_removed(appli
     assert applied.run("export").code == 0
     assert _tasks(applied).keys() == {"orders-to-lake", "old-2"}
     assert applied.run("validate").code == 0
+
+
+def test_a_manifest_that_is_not_parsed_again_still_claims_its_old_name(applied: Project) -> None:
+    """With the cache and without it."""
+    _rename(applied)
+    assert _apply(applied).code == 0
+    assert applied.run("plan").out.startswith("No changes.")
+    applied.write("manifests/two.yaml", task_manifest("old"))
+    warm = applied.run("plan")
+    (applied.root / ".provisioner" / "manifests.cache").unlink()
+    cold = applied.run("plan")
+    assert (warm.code, warm.err) == (cold.code, cold.err)
+    assert 'manifests/it.yaml:9:15: "old" is still an address: manifests/two.yaml:1:1 has it' in warm.err

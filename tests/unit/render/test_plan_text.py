@@ -316,15 +316,15 @@ def test_many_moves_are_counted_and_verbose_lists_them() -> None:
 def test_what_is_at_stake_stands_out() -> None:
     """Only that: what is harmless has no colour, in the summary and at the change."""
     reader = a_node("in", "INPUT", "MYSQL", Id="1")
-    old = [a_spec("moves", Nodes=[reader]), a_spec("same", Description="x")]
-    new = [a_spec("moves", Nodes=[{**reader, "DatasourceId": "9"}]), a_spec("same", Description="y")]
+    old = [a_spec("moves", Nodes=[reader]), a_spec("always", Description="x")]
+    new = [a_spec("moves", Nodes=[{**reader, "DatasourceId": "9"}]), a_spec("always", Description="y")]
     shown = render_plan(a_plan(*new, state=a_state(*old)), colour=True)
     alarm = "\x1b[1;31mmay lose the sync position\x1b[0m"
     assert f"moves\x1b[0m will be updated in-place: {alarm}\n" in shown
     assert "# may lose the sync position\x1b[0m" in shown
-    assert "same\x1b[0m will be updated in-place: harmless\n" in shown
+    assert "always\x1b[0m will be updated in-place: harmless\n" in shown
     assert "Risk:\x1b[0m \x1b[1;31m1 may lose the sync position\x1b[0m, 1 harmless.\n" in shown
-    assert shown.index("moves") < shown.index("same")
+    assert shown.index("moves") < shown.index("always")
 
 
 def test_tasks_share_a_block_only_if_they_share_its_consequence() -> None:
