@@ -34,7 +34,7 @@ from provisioner.core.manifest import TaskSpec
 from provisioner.core.moves import NO_NAMES, rearranged
 from provisioner.core.plan import Plan
 from provisioner.core.plan_document import decides_the_same, to_document
-from provisioner.core.run_guard import ensure_possible, ensure_state_kept
+from provisioner.core.run_guard import ensure_possible, ensure_state_kept, loses_state
 from provisioner.core.state import State
 from provisioner.engine.editing_lock import LockPolicy
 from provisioner.engine.run import Outcome, keep_names, keep_protection
@@ -186,7 +186,9 @@ class _Command:
     @property
     def to_continue(self) -> str:
         """What to type to go on where this one stopped: a saved plan is stale by then."""
-        return next_command(self._options, self._chosen.verb, targets=self._chosen.targets)
+        chosen = self._chosen
+        flags = ["--stop-running"] if chosen.stop_running else []
+        return next_command(self._options, chosen.verb, targets=chosen.targets, flags=flags)
 
     def _refreshed(self, stack: ExitStack, state: State) -> TaskApi:
         """The service, once it was looked at what is there."""
@@ -251,20 +253,21 @@ class _Command:
         ensure_one_each(self._manifests, state, self._names)
         ensure_allowed(plan, state, limits_of(self._project), self._desired)
         ensure_possible(plan)
+        self._ensure_state_kept(plan)
 
     def _ensure_state_kept(self, plan: Plan) -> None:
         """What jobs lose is shown before it is refused."""
-        if not self._chosen.allow_state_loss:
-            flags = ["--allow-state-loss"]
-            again = next_command(self._options, self._chosen.verb, targets=self._chosen.targets, flags=flags)
-            ensure_state_kept(plan, again)
+        if self._chosen.allow_state_loss or not loses_state(plan):
+            return
+        self._show(plan)
+        flags = ["--allow-state-loss"]
+        again = next_command(self._options, self._chosen.verb, targets=self._chosen.targets, flags=flags)
+        ensure_state_kept(plan, again)
 
     def _approved(self, plan: Plan) -> bool:
         if self._saved is not None:
-            self._ensure_state_kept(plan)
             return True
         self._show(plan)
-        self._ensure_state_kept(plan)
         if self._chosen.auto_approve or not (plan.changes or plan.forgotten):
             return True
         verb = "destroy all of these tasks" if self._chosen.destroy else "perform these actions"

@@ -23,6 +23,15 @@ def ensure_possible(plan: Plan) -> None:
         raise UsageError(f"Some jobs cannot come to what their manifests ask for.\n{lines}")
 
 
+def loses_state(plan: Plan) -> bool:
+    """Whether a job may lose its state that is not deleted as a whole."""
+    return any(map(_loses_state, plan.changes))
+
+
+def _loses_state(change: Change) -> bool:
+    return change.run is not None and change.run.loses_state and change.action is not Action.REPLACE
+
+
 def ensure_state_kept(plan: Plan, command: str) -> None:
     """Pass, or refuse what would lose the state of jobs.
 
@@ -33,11 +42,7 @@ def ensure_state_kept(plan: Plan, command: str) -> None:
     Raises:
         UsageError: it would.
     """
-    losing = [
-        change
-        for change in plan.changes
-        if change.run is not None and change.run.loses_state and change.action is not Action.REPLACE
-    ]
+    losing = [change for change in plan.changes if _loses_state(change)]
     if losing:
         lines = _lines((change, "") for change in losing)
         raise UsageError(

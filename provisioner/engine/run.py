@@ -267,19 +267,15 @@ class Run:
         is now gone is created.
         """
         found = {address for address, _ in after.adopted}
-        may_lose = {one.change.address for one in applied.results if loses_state(one.change)}
+        may_lose = {one.change.address for one in applied.results if _loses_state(one.change)}
         found |= {attempt.address for attempt, _ in after.ran}
         gone = {one.change.address for one in applied.results if _is_half_replaced(one)}
         if not (found or gone):
             return
         changes = [
-            change
+            change if change.address in may_lose else _losing_nothing(change)
             for change in self._wish.plan_of(self._backend.state).changes
-            if (
-                change.address in found
-                and change.action is Action.UPDATE
-                and (change.address in may_lose or not loses_state(change))
-            )
+            if (change.address in found and change.action is Action.UPDATE)
             or (change.address in gone and change.action is Action.CREATE)
         ]
         completed = {one.change.address: one for one in self._apply(changes).results}
@@ -358,9 +354,15 @@ def keep_protection(
         backend.replace(replace(state, tasks={**state.tasks, **changed}))
 
 
-def loses_state(change: Change) -> bool:
-    """Whether a change may lose the state of a job that was not asked to be deleted."""
+def _loses_state(change: Change) -> bool:
     return change.run is not None and change.run.loses_state
+
+
+def _losing_nothing(change: Change) -> Change:
+    """A change that goes on where one ended that was not to lose the state of a job: neither is this."""
+    if change.run is None:
+        return change
+    return replace(change, run=replace(change.run, loses_state=False))
 
 
 def _is_half_replaced(result: Result) -> bool:

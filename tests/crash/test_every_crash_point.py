@@ -8,6 +8,7 @@ the power is cut: then nothing that was not synced is left, or any part of it.
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -20,6 +21,7 @@ from fakes import (
     LOST_BEFORE,
     OK,
     ORIGIN,
+    STATUSES,
     WINDOW,
     WINDOW_SECONDS,
     FakeClock,
@@ -42,10 +44,11 @@ from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import find_marker
 from provisioner.core.moves import names_of
 from provisioner.core.plan import make_plan
+from provisioner.core.run_state import Job, OnChange, RunSpec, RunState
 from provisioner.core.state import State
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish
-from provisioner.engine.steps import Context
+from provisioner.engine.steps import Context, RunLimits
 from provisioner.store.backend import LocalBackend
 from provisioner.store.lock import Holder
 
@@ -64,6 +67,15 @@ RENAMED = (*AFTER[:4], spec_of("renamed", moved_from=["moved"]))
 
 REPLACED = (*AFTER[:4], spec_of("moved", {"TaskType": 202}))
 """The same, and a replace."""
+
+RUNS = RunSpec(state=RunState.RUNNING)
+WITH_JOBS = (spec_of("anew", run=RUNS), spec_of("stops", run=RUNS))
+JOBS_CHANGED = (
+    spec_of("anew", {"Config": {"parallelism": "2"}}, run=replace(RUNS, on_change=OnChange.DISCARD_STATE)),
+    spec_of("starts", run=RUNS),
+    spec_of("stops", run=replace(RUNS, state=RunState.STOPPED)),
+)
+"""A job that loses its state, one that starts, and one that is stopped."""
 
 
 class Crash(BaseException):
@@ -141,6 +153,7 @@ class Machine:
             new_id=lambda: next(self._ids),
             use_marker=True,
             record_of=backend.record_of,
+            limits=RunLimits(late=WINDOW_SECONDS),
         )
         outside = Outside(
             backend=backend,
@@ -239,6 +252,51 @@ def test_a_run_that_dies_at_any_effect_is_finished_by_the_next_ones(
             machine.apply_undisturbed(specs)
         ensure_all_done(machine, specs)
         assert specs is not RENAMED or machine.state().tasks[Address("renamed")].task_id == task_id
+        if lived:
+            assert not trouble.has_struck
+            print(f"{at - 1} crash points")
+            break
+
+
+def ensure_jobs_done(machine: Machine) -> None:
+    """Each does what was asked for, and lost its state as often as that was."""
+    ensure_all_done(machine, JOBS_CHANGED)
+    jobs = {str(task.name): task for task in machine.api.tasks.values()}
+    assert {name: (task.status, task.discards) for name, task in jobs.items()} == {
+        "anew": (STATUSES[Job.RUNNING], 1),
+        "starts": (STATUSES[Job.RUNNING], 0),
+        "stops": (STATUSES[Job.STOPPED], 1),
+    }
+    assert all(task.published == task.body for task in jobs.values())
+
+
+@pytest.mark.parametrize("when", When, ids=[when.name.lower() for when in When])
+@pytest.mark.parametrize(
+    "fates",
+    [
+        pytest.param((), id="good network"),
+        pytest.param((OK, OK, LOST_AFTER, LOST_AFTER, LOST_AFTER), id="answers are lost"),
+        pytest.param((OK, OK, LOST_BEFORE, LOST_BEFORE), id="requests are lost"),
+        pytest.param((OK, OK, late(100), late(100), late(200)), id="requests are late"),
+    ],
+)
+def test_no_state_of_a_job_is_lost_twice_whenever_a_run_dies(
+    when: When, fates: tuple[Fate, ...], machines: Iterator[Machine]
+) -> None:
+    """At every moment; and in the end every job does what was asked for."""
+    for at in count(1):
+        machine = next(machines)
+        machine.apply_undisturbed(WITH_JOBS)
+        ensure_all_done(machine, WITH_JOBS)
+        machine.api.fates.extend(fates)
+        trouble = Trouble(at, Crash, when, for_ever=True)
+        lived = machine.apply(JOBS_CHANGED, trouble)
+        machine.api.fates.clear()
+        ensure_promises_kept(machine)
+        for _ in range(3):
+            machine.apply_undisturbed(JOBS_CHANGED)
+            assert all(task.discards <= 1 for task in machine.api.tasks.values())
+        ensure_jobs_done(machine)
         if lived:
             assert not trouble.has_struck
             print(f"{at - 1} crash points")

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from fakes import (
     spec_of,
 )
 from provisioner.core.address import Address, JSONObject, TaskId
-from provisioner.core.calls import Done, Refused, Unknown
+from provisioner.core.calls import Done, Listing, Refused, Unknown
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.run_state import (
@@ -241,6 +242,18 @@ def test_a_pending_step_that_came_to_nothing_is_made_again_after_its_window() ->
     world.api.ends_in.clear()
     assert not world.apply(a_job()).failures
     assert sent(world) == [STOP_ACTION, START_ACTION, START_ACTION]
+
+
+def test_a_step_of_this_run_is_not_over_because_others_would_be() -> None:
+    """Where nothing of an earlier run can be late, what was sent just now is waited for all the same."""
+    world = World()
+    world.limits = RunLimits(seconds=60, late=-1)
+    world.apply(a_job(RunSpec(state=RunState.SUBMITTED)))
+    world.events.clear()
+    world.api.moving[ID] = [1, 1, 1, 1]
+    assert not world.apply(a_job()).failures
+    assert sent(world) == [START_ACTION]
+    assert world.clock.seconds > 0
 
 
 def test_a_job_that_moves_without_us_is_waited_for() -> None:
@@ -462,16 +475,27 @@ def test_one_run_says_of_a_step_that_had_no_effect_that_it_failed() -> None:
     assert sent(world) == [STOP_ACTION, STOP_ACTION]
 
 
-def test_an_unplanned_loss_is_not_made_on_the_way_to_the_end() -> None:
-    """A start whose answer is lost, of a job that then turns out to run: the rest waits for a plan."""
+@pytest.mark.parametrize(("status", "is_good"), [(None, True), (Job.RUNNING, False)])
+def test_what_was_not_to_lose_state_does_not_lose_it_on_the_way_to_the_end(
+    status: Job | None, is_good: bool
+) -> None:
+    """A new task whose answer is lost is found and starts; should it run already, that is a failure."""
     world = World()
-    world.apply(a_job(None))
-    world.clock.pulls = world.api.server_clock
-    world.api.fates.append(LOST_BEFORE)
-    spec = a_job(RunSpec(state=RunState.SUBMITTED))
-    run = world.run(spec, wait=True)
-    outcome = run.carry_out(run.prepare())
-    assert outcome.applied.results[0].is_good
+    world.api.fates.append(LOST_AFTER)
+    run = world.run(a_job(ANEW))
+    plan = run.prepare()
+    look = world.api.inventory
+
+    def somebody_is_faster(project_id: str, **more: Any) -> Listing:
+        listing = look(project_id, **more)
+        for task in world.api.tasks.values() if status else ():
+            task.version, task.status = 1, STATUSES[Job.RUNNING]
+        return listing
+
+    world.api.inventory = somebody_is_faster  # type: ignore[method-assign]  # somebody at the console
+    (result,) = run.carry_out(plan).applied.results
+    assert (result.is_good, world.api.tasks[ID].discards) == (is_good, 0)
+    assert world.api.tasks[ID].status == STATUSES[Job.RUNNING]
 
 
 # ── drift ───────────────────────────────────────────────────────────────────
