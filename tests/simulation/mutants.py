@@ -26,6 +26,7 @@ from provisioner.core.journal import Entry, Finished, Intent, Ledger, record_of
 from provisioner.core.marker import without_marker
 from provisioner.core.observed import not_kept
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
+from provisioner.engine import editing_lock
 from provisioner.engine import settle as settle_module
 from provisioner.engine.settle import Settled, Settler, Window
 from provisioner.store import backend as backend_module
@@ -264,6 +265,12 @@ def _trusted_unread(self: Ledger, entry: Finished) -> None:
 
 _CREATES = ("create two", "create")
 
+
+def _kept(_self: object) -> Iterator[None]:
+    """What was locked stays locked."""
+    return iter(())
+
+
 MUTANTS = (
     Mutant("no intent", _patched(LocalBackend, "record", _record_late), ("create",)),
     Mutant("intent not synced", _intent_not_synced, _CREATES),
@@ -319,4 +326,5 @@ MUTANTS = (
         _patched(Settler, "_made_by", _last_made_by),
         ("copied in the console",),
     ),
+    Mutant("editing lock kept", _patched(editing_lock._Guard, "release", _kept), ("change",)),
 )
