@@ -20,7 +20,7 @@ from provisioner.engine.run import Outcome
 from provisioner.engine.settle import Conflict, Held, Settled
 from provisioner.engine.steps import Result
 from provisioner.errors import ApiRefusedError, ConflictError, InterruptedRunError, OutcomeUnknownError
-from provisioner.render.apply_text import Failure, LockNote, Tally, Waiting, render_summary
+from provisioner.render.apply_text import Failure, Note, Tally, Waiting, render_summary
 
 _SHOWN_FIELDS = 5
 
@@ -71,7 +71,7 @@ def _summary(outcome: Outcome, command: str, *, colour: bool) -> str:
         [_failure(result, until.get(result.change.address, 0)) for result in outcome.applied.failures],
         waiting=_waiting(outcome),
         not_attempted=[change.address for change in outcome.applied.not_attempted],
-        lock_notes=list(_lock_notes(outcome)),
+        notes=[*_lock_notes(outcome), *_approval_notes(outcome)],
         reason="interrupted" if outcome.interrupted else outcome.applied.gave_up,
         command=command,
         destroy=outcome.plan.origin.destroy,
@@ -94,12 +94,19 @@ def _tally(outcome: Outcome) -> Tally:
     )
 
 
-def _lock_notes(outcome: Outcome) -> Iterator[LockNote]:
+def _approval_notes(outcome: Outcome) -> Iterator[Note]:
+    for result in outcome.applied.results:
+        if result.waits_for:
+            text = f"waits for approval in WeData (id {result.waits_for}); the next apply looks, and goes on"
+            yield Note(address=result.change.address, text=text, advice="")
+
+
+def _lock_notes(outcome: Outcome) -> Iterator[Note]:
     for taken in outcome.taken_over:
         text = f"took the editing lock of {taken.holder}"
-        yield LockNote(address=taken.address, text=text, advice="")
+        yield Note(address=taken.address, text=text, advice="")
     for kept in outcome.not_released:
-        yield LockNote(
+        yield Note(
             address=kept.address,
             text=f"its editing lock could not be released: {kept.why}",
             advice=f"Nobody else can edit it [id={kept.task_id}] until you unlock it in the WeData console.",

@@ -75,8 +75,8 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LockNote:
-    """What is to be said of an editing lock that was taken over, or that could not be released."""
+class Note:
+    """What is to be said of a task beside how it ended: of its editing lock, of what it waits for."""
 
     address: Address
     text: str
@@ -128,7 +128,7 @@ def render_summary(
     *,
     waiting: Sequence[Waiting] = (),
     not_attempted: Sequence[Address] = (),
-    lock_notes: Sequence[LockNote] = (),
+    notes: Sequence[Note] = (),
     reason: str = "",
     command: str = "",
     destroy: bool = False,
@@ -141,7 +141,7 @@ def render_summary(
         failures: what was refused, what is unknown, and what the service did not keep.
         waiting: what is held up, and until when.
         not_attempted: the tasks that nothing was sent for.
-        lock_notes: what there is to say of editing locks.
+        notes: what there is to say beside that.
         reason: why they were not attempted; may be empty.
         command: what to type to go on, safe to print; the plain one if it is empty.
         destroy: whether this was a destroy.
@@ -149,11 +149,11 @@ def render_summary(
     """
     paint = Paint(colour)
     if not (failures or waiting or not_attempted):
-        notes = "".join(f"{line}\n" for note in lock_notes for line in _lock_note(note, paint))
-        return f"\n{notes}{paint.good(summary(tally, destroy=destroy))}\n"
+        noted = "".join(f"{line}\n" for note in notes for line in _note(note, paint))
+        return f"\n{noted}{paint.good(summary(tally, destroy=destroy))}\n"
     blocks = ["\n".join(_failure(failure, paint)) for failure in failures]
     blocks += ["\n".join(_waiting(one, paint)) for one in waiting]
-    blocks += ["\n".join(_lock_note(note, paint)) for note in lock_notes]
+    blocks += ["\n".join(_note(note, paint)) for note in notes]
     if not_attempted:
         why = f" ({printable(reason)})" if reason else ""
         lines = address_lines(not_attempted, "  ", verbose=False)
@@ -204,7 +204,7 @@ def _waiting(one: Waiting, paint: Paint) -> Iterator[str]:
         yield f"  {printable(one.advice)}"
 
 
-def _lock_note(note: LockNote, paint: Paint) -> Iterator[str]:
+def _note(note: Note, paint: Paint) -> Iterator[str]:
     text = f"{printable(note.address)}: {printable(note.text)}"
     yield paint.alarm(text) if note.advice else text
     if note.advice:

@@ -319,6 +319,9 @@ def test_a_version_that_waits_for_approval_is_no_error(remote: Project, emulator
     approval = _task(emulator)["_approval"]
     assert ran.code == 0
     assert f"waits for approval in WeData (id {approval})" in ran.err
+    assert (
+        f"orders: waits for approval in WeData (id {approval}); the next apply looks, and goes on" in ran.out
+    )
     plan = remote.run("plan")
     assert f"(its version waits for approval in WeData, id {approval})" in plan.out
     assert _apply(remote).code == 0

@@ -9,7 +9,7 @@ from provisioner.core.address import Address, Source, TaskId
 from provisioner.core.plan import Change
 from provisioner.render.apply_text import (
     Failure,
-    LockNote,
+    Note,
     Tally,
     failed,
     finished,
@@ -123,10 +123,8 @@ def test_failures_alone() -> None:
     assert "Apply incomplete: 0 added, 0 changed, 0 destroyed; 1 failed." in shown
 
 
-TAKEN = LockNote(address=Address("orders"), text="took the editing lock of a\x1b[2Jb", advice="")
-KEPT = LockNote(
-    address=Address("kept"), text="its editing lock could not be released: no", advice="Unlock it."
-)
+TAKEN = Note(address=Address("orders"), text="took the editing lock of a\x1b[2Jb", advice="")
+KEPT = Note(address=Address("kept"), text="its editing lock could not be released: no", advice="Unlock it.")
 
 
 def test_waiting_for_a_person_names_them() -> None:
@@ -137,7 +135,7 @@ def test_waiting_for_a_person_names_them() -> None:
 
 def test_locks_stand_before_the_last_line_of_a_good_apply() -> None:
     """Whose lock was taken over, and what to do about one that was kept."""
-    assert render_summary(Tally(changed=1), [], lock_notes=[TAKEN, KEPT]) == (
+    assert render_summary(Tally(changed=1), [], notes=[TAKEN, KEPT]) == (
         "\norders: took the editing lock of a\\x1b[2Jb\n"
         "kept: its editing lock could not be released: no\n  Unlock it.\n"
         "Apply complete! Resources: 0 added, 1 changed, 0 destroyed.\n"
@@ -146,6 +144,6 @@ def test_locks_stand_before_the_last_line_of_a_good_apply() -> None:
 
 def test_locks_stand_beside_what_was_not_done() -> None:
     """They are no failures: the last line does not count them."""
-    shown = render_summary(Tally(), [_failure()], lock_notes=[TAKEN, KEPT])
+    shown = render_summary(Tally(), [_failure()], notes=[TAKEN, KEPT])
     assert "\n\norders: took the editing lock of a\\x1b[2Jb\n\nkept: its editing lock" in shown
     assert "Apply incomplete: 0 added, 0 changed, 0 destroyed; 1 failed.\n" in shown
