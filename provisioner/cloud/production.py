@@ -1,16 +1,16 @@
 """What runs: the production side of tasks.
 
 Rule: run status is read from the production listing, because the development state may show another
-number. Whether a site knows that filter is not documented; one that refuses it, or answers with something
-that was not asked for, is asked for the task itself. A version that nobody can see is then told by
-``InstanceVersion``.
+number. Whether a site knows that filter is not documented; one that refuses it, or answers with nothing or
+with something that was not asked for, is asked for the task itself. That there is a version in production
+is then told by ``InstanceVersion``, ``HasVersion`` or the status.
 """
 
 from collections.abc import Callable, Mapping
 
 from provisioner.cloud import wire
 from provisioner.cloud.inventory import SMALL_PAGE_SIZE, Inventory
-from provisioner.cloud.outcome import Answered, Failed, Happened, family
+from provisioner.cloud.outcome import Answered, Failed, Happened, family, is_not_found
 from provisioner.core.address import TaskId
 from provisioner.core.families import family_of
 from provisioner.core.run_state import Production
@@ -48,14 +48,11 @@ class Productions:
         happened = self._ask(call)
         if isinstance(happened, Answered):
             tasks = wire.list_reply(happened, task_type=family_number).tasks
-            if all(task.task_id == task_id for task in tasks):
-                seen = tasks[0] if tasks else None
-                time = _time_of(happened, wire.LIST)
-                if seen is None:
-                    return Production(status=None, version=0, server_time=time, is_submitted=False)
-                return wire.production_of(seen, time, is_submitted=True)
+            if tasks and all(task.task_id == task_id for task in tasks):
+                return wire.production_of(tasks[0], _time_of(happened, wire.LIST), is_submitted=True)
         elif not _is_not_taken(happened):
             raise self._error_of(wire.LIST, happened)
+        # What a listing does not show may only not be listed yet.
         return self._described(project_id, task_id, task_type)
 
     def all(self, project_id: str) -> Mapping[TaskId, Production] | None:
@@ -76,12 +73,14 @@ class Productions:
 
     def _described(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
         happened = self._ask(wire.describe_call(project_id, task_id, task_type))
+        if is_not_found(happened) and isinstance(happened, Failed) and happened.server_time is not None:
+            return _nothing(happened.server_time)
         if not isinstance(happened, Answered):
             raise self._error_of(wire.DESCRIBE, happened)
         task = wire.describe_reply(happened, task_id=task_id, task_type=task_type)
         time = _time_of(happened, wire.DESCRIBE)
         if task is None:
-            return Production(status=None, version=0, server_time=time, is_submitted=False)
+            return _nothing(time)
         seen = wire.production_of(task, time, is_submitted=True)
         # In the development state 0 is "new", and 1 is shown of what was never submitted too.
         is_submitted = bool(seen.version or task.body.get("HasVersion")) or seen.status not in (None, 0, 1)
@@ -91,6 +90,10 @@ class Productions:
         if _is_not_taken(happened):
             return _NotListedError(action)
         return self._error_of(action, happened)
+
+
+def _nothing(server_time: int) -> Production:
+    return Production(status=None, version=0, server_time=server_time, is_submitted=False)
 
 
 def _is_not_taken(happened: Happened) -> bool:

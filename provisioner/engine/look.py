@@ -115,13 +115,10 @@ class _Look:
             for project in sorted({one.project_id for one in managed})
             if project in many
         }
-        alone = [one for one in managed if listings.get(one.project_id) is None]
-        seen: dict[TaskId, Job] = {}
-        for one in managed:
-            listing = listings.get(one.project_id)
-            if listing is not None:
-                found = listing.get(one.task_id)
-                seen[one.task_id] = Job.NONE if found is None else found.job
+        found = [(one, (listings.get(one.project_id) or {}).get(one.task_id)) for one in managed]
+        # What a listing does not show is looked at alone, as for the bodies.
+        alone = [one for one, listed in found if listed is None]
+        seen: dict[TaskId, Job] = {one.task_id: listed.job for one, listed in found if listed is not None}
         for ticket, one in enumerate(alone):
             self._workers.submit(ticket, _looking(self._api, one))
         for index, answer in _answers(len(alone), self._workers):

@@ -72,13 +72,26 @@ def test_what_is_no_number_says_nothing(task: dict[str, Any], status: int | None
     assert Site(listing(task)).of() == Production(status=status, version=version, server_time=NOW)
 
 
-def test_what_is_not_listed_has_no_version_in_production() -> None:
-    """That is an answer."""
-    assert Site(listing()).of() == Production(status=None, version=0, server_time=NOW, is_submitted=False)
+def test_what_is_neither_listed_nor_known_by_itself_has_no_version_in_production() -> None:
+    """However the service says so."""
+    nothing = Production(status=None, version=0, server_time=NOW, is_submitted=False)
+    for described in (
+        description(Status=1),
+        Failed(code="ResourceNotFound", message="m", server_time=NOW),
+        Answered(response={"TaskInfo": None}, server_time=NOW),
+    ):
+        seen = Site(listing(), described).of()
+        assert (seen.is_submitted, seen.version, seen.server_time) == (False, 0, nothing.server_time)
+
+
+def test_what_is_not_listed_yet_is_told_by_the_task_itself() -> None:
+    """A listing may lag."""
+    seen = Site(listing(), description(Status=3, InstanceVersion=1)).of()
+    assert seen == Production(status=3, version=1, server_time=NOW)
 
 
 @pytest.mark.parametrize(
-    "listed", [REFUSED, Failed(code="UnknownParameter", message="m"), listing({"TaskId": "x"})]
+    "listed", [listing(), REFUSED, Failed(code="UnknownParameter", message="m"), listing({"TaskId": "x"})]
 )
 @pytest.mark.parametrize(
     ("task", "is_submitted"),
@@ -113,6 +126,7 @@ def test_a_task_that_is_not_there_has_no_job() -> None:
         Site(REFUSED, Failed(code="FailedOperation", message="m")),
         Site(listing({}, server_time=None)),
         Site(REFUSED, description(server_time=None)),
+        Site(REFUSED, Failed(code="ResourceNotFound", message="m")),
     ],
 )
 def test_no_answer_is_an_error(site: Site) -> None:

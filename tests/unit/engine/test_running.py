@@ -533,12 +533,12 @@ def many(world: World, count: int = 12) -> Sequence[TaskRecord]:
 
 
 def test_many_jobs_are_looked_at_by_one_listing() -> None:
-    """One that is not in it has no version in production."""
+    """One that is not in it is looked at alone: it may only not be listed yet."""
     world = World()
     records = many(world)
     world.api.tasks[records[0].task_id].version = 0
     observed = look_at(records, world.api, world.workers).observed
-    assert world.events == ["list p1", "list production of p1"]
+    assert world.events == ["list p1", "list production of p1", f"look {records[0].task_id}"]
     jobs = [(body or {})["run"] for body in observed.values()]
     assert jobs == ["draft", *["running"] * 11]
 
