@@ -335,7 +335,7 @@ def run_reply(write: RunTask, answered: Answered) -> Reply:
     waits_for = approval.get("TaskApproveId") if isinstance(approval, Mapping) else None
     if isinstance(waits_for, str | int) and not isinstance(waits_for, bool) and waits_for:
         # Refused or not: nothing runs before somebody has said yes.
-        return replace(_done(write.task_id, answered), approval=printable(str(waits_for)))
+        return replace(_done(write.task_id, answered), approval=printable(str(waits_for)[:_MAX_ID_LENGTH]))
     if data is True:
         return _done(write.task_id, answered)
     if data is False:

@@ -19,7 +19,7 @@ from provisioner.core.diff import FieldChange, ItemKey, names_a_secret, path_lab
 from provisioner.core.moves import Forgotten, Move
 from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettled
 from provisioner.core.risk import cannot_be_cleared, consequence_of, field_effect
-from provisioner.core.run_state import Job, OnChange, RunChange, RunState, Step
+from provisioner.core.run_state import Job, OnChange, RunChange, RunState, Step, is_moment
 from provisioner.core.state import WriteKind
 from provisioner.core.text import printable, printable_lines
 from provisioner.errors import StalePlanError, UsageError
@@ -372,13 +372,15 @@ def _read_change(document: Mapping[str, Any]) -> Change:
 
 def _read_run(document: Mapping[str, Any]) -> RunChange:
     others, start, pending = document["if_running"], document["start_from"], document["pending"]
+    if start is not None and not is_moment(_typed(start, int)):
+        raise ValueError("a start is at no moment")
     return RunChange(
         before=Job(document["before"]),
         after=RunState(document["after"]),
         steps=tuple(map(Step, _list(document["steps"]))),
         if_running=None if others is None else tuple(map(Step, _list(others))),
         on_change=OnChange(document["on_change"]),
-        start_from=None if start is None else _typed(start, int),
+        start_from=start,
         loses_state=_typed(document["loses_state"], bool),
         pending=None if pending is None else Step(pending),
         approval=_typed(document["approval"], str),

@@ -115,6 +115,8 @@ _ON_CHANGE: Mapping[OnChange, Step] = {
     OnChange.RESTART: Step.SUBMIT_RESTARTING,
     OnChange.DISCARD_STATE: Step.SUBMIT_DISCARDING,
 }
+_LAST_MOMENT = 253_402_300_800_000
+_MOMENT_DIGITS = 20
 _AT_REST = frozenset({Job.NONE, Job.READY, Job.STOPPED})
 _ALIVE = frozenset({Job.RUNNING, Job.SUSPENDED})
 _HAS_STATE = frozenset(Job) - _AT_REST
@@ -491,9 +493,17 @@ def start_moment(value: JSONValue) -> int | None:
     """Unix milliseconds of ``start_from`` as it is written; None if it is no such moment."""
     text = str(value)
     if text.isascii() and text.isdecimal():
-        return int(text)
+        return int(text) if len(text) <= _MOMENT_DIGITS and is_moment(int(text)) else None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return None if moment.tzinfo is None else int(moment.timestamp() * 1000)
+    if moment.tzinfo is None:
+        return None
+    milliseconds = int(moment.timestamp() * 1000)
+    return milliseconds if is_moment(milliseconds) else None
+
+
+def is_moment(milliseconds: int) -> bool:
+    """Whether a clock can show it: from 1970 to the end of the year 9999."""
+    return 0 <= milliseconds < _LAST_MOMENT

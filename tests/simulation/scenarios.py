@@ -282,6 +282,9 @@ SCENARIOS = (
     _scenario("create and start", apply(A_RUNS), TIME, apply(A_RUNS), end(A_RUNS)),
     _scenario("job goes on", applied(A_RUNS), apply(A2_RUNS), TIME, apply(A2_RUNS), end(A2_RUNS)),
     _scenario("job begins anew", applied(A_RUNS), apply(A2_ANEW), TIME, apply(A2_ANEW), end(A2_ANEW)),
+    _scenario(
+        "paused while a job begins anew", applied(A_RUNS), apply(A2_ANEW, meanwhile=A2_ANEW), end(A2_ANEW)
+    ),
     _scenario("clock ahead", skew(200), apply(A), TIME, apply(A2), end(A2)),
     _scenario("clock behind", skew(-200), apply(A), TIME, apply(A2), end(A2)),
     _scenario("paused", apply(A, meanwhile=A), end(A)),

@@ -1,5 +1,6 @@
 """Jobs in manifests, plans, documents, the journal, drift and the guard."""
 
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -223,6 +224,19 @@ def test_every_change_of_a_job_is_written_and_read(
     data = encode_plan(plan)
     assert encode_plan(decode_plan(data, "p")) == data
     jsonschema.Draft202012Validator(plan_schema()).validate(json.loads(data))
+
+
+def test_a_forged_start_is_refused() -> None:
+    """A clock has to show it."""
+    plan = planned(a_spec("t", run=replace(RUNS, start_from=7)), applied(RunRecord(job=Job.NONE, digest="x")))
+    document = json.loads(encode_plan(plan))
+    document["resource_changes"][0]["run"]["start_from"] = 10**30
+    text = json.dumps(
+        {k: v for k, v in document.items() if k != "checksum"}, sort_keys=True, separators=(",", ":")
+    )
+    document["checksum"] = hashlib.sha256(text.encode()).hexdigest()
+    with pytest.raises(UsageError, match="damaged"):
+        decode_plan(json.dumps(document).encode(), "p")
 
 
 # ── the guard ───────────────────────────────────────────────────────────────
