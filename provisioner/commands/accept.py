@@ -8,6 +8,7 @@ and nothing else. Nothing is sent.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from provisioner.commands.drift_seen import Seen
 from provisioner.core.address import Address, Source
@@ -15,12 +16,14 @@ from provisioner.core.diff import FieldChange, path_label
 from provisioner.core.drift import Drift, as_observed
 from provisioner.core.problem import Document, ProblemsFoundError
 from provisioner.core.run_state import RUN, RunState
+from provisioner.core.schema import manifest_schema
 from provisioner.core.state import State
+from provisioner.core.validation import Checker
 from provisioner.core.written import spot_of
 from provisioner.errors import UsageError
 from provisioner.store.backend import LocalBackend
 from provisioner.store.documents import load_documents, locate
-from provisioner.store.edits import Edit, edit_file
+from provisioner.store.edits import Edit, edit_file, with_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,10 @@ def accept(seen: Seen, backend: LocalBackend) -> Accepted:
         UsageError: a manifest cannot be written.
         StateError: the state cannot be written; the manifests say what is there.
     """
-    result = Accepted()
+    result, checker = Accepted(), Checker(manifest_schema())
     edits: dict[str, list[tuple[Edit, Taken]]] = defaultdict(list)
     for drift in seen.drifts.found:
-        _plan_edits(drift, edits, result)
+        _plan_edits(drift, edits, result, checker)
     for path, pairs in edits.items():
         left = _written(path, [edit for edit, _ in pairs])
         for edit, taken in pairs:
@@ -67,7 +70,9 @@ def accept(seen: Seen, backend: LocalBackend) -> Accepted:
     return result
 
 
-def _plan_edits(drift: Drift, edits: Mapping[str, list[tuple[Edit, Taken]]], result: Accepted) -> None:
+def _plan_edits(
+    drift: Drift, edits: Mapping[str, list[tuple[Edit, Taken]]], result: Accepted, checker: Checker
+) -> None:
     if drift.spec is None:
         result.left.append(Taken(drift.address, None, "TaskInfo", "no manifest has this address"))
         return
@@ -79,7 +84,7 @@ def _plan_edits(drift: Drift, edits: Mapping[str, list[tuple[Edit, Taken]]], res
     document = _document(source)
     for one in drift.fields:
         taken = Taken(drift.address, source, path_label(one.path))
-        why, edit = _edit(drift, one, document)
+        why, edit = _edit(drift, one, document, checker)
         if edit is None or document is None:
             result.left.append(replace(taken, why=why))
         else:
@@ -87,20 +92,38 @@ def _plan_edits(drift: Drift, edits: Mapping[str, list[tuple[Edit, Taken]]], res
             edits[source.file].append((edit, replace(taken, source=place)))
 
 
-def _edit(drift: Drift, one: FieldChange, document: Document | None) -> tuple[str, Edit | None]:
+def _edit(
+    drift: Drift, one: FieldChange, document: Document | None, checker: Checker
+) -> tuple[str, Edit | None]:
     """The edit, or why there is none."""
+    if why := _why_left(drift, one):
+        return why, None
     value, spot = one.after, spot_of(document.value, one.path) if document is not None else None
-    if drift.asked_beside(one):
-        return "git changed it too: write what it is to be", None
-    if one.sensitive:
-        return "it is named as a secret, and is not copied into a file", None
-    if not isinstance(value, str | int | float | None) or not isinstance(one.before, str | int | float):
-        return "a whole item, or an order, differs: edit it by hand", None
-    if one.path[0] == RUN and value not in list(RunState):
-        return f"its job is {value}, which is nothing to ask for", None
     if spot is None or document is None:
         return "its value is not written here: it comes from defaults or from the address", None
-    return "", Edit(index=document.index, path=spot.path, value=value, is_setting=spot.is_setting)
+    edit = Edit(
+        index=document.index,
+        path=spot.path,
+        value=cast("str | float | bool | None", value),
+        is_setting=spot.is_setting,
+    )
+    if not checker.is_valid(with_value(document.value, edit.path, edit.value)):
+        return "a manifest must have another value there", None
+    return "", edit
+
+
+def _why_left(drift: Drift, one: FieldChange) -> str:
+    """Why a field is not taken, whatever the manifest says; empty if it may be."""
+    value = one.after
+    if drift.asked_beside(one):
+        return "git changed it too: write what it is to be"
+    if one.sensitive:
+        return "it is named as a secret, and is not copied into a file"
+    if not isinstance(value, str | int | float | None) or not isinstance(one.before, str | int | float):
+        return "a whole item, or an order, differs: edit it by hand"
+    if one.path[0] == RUN and value not in list(RunState):
+        return f"its job is {value}, which is nothing to ask for"
+    return ""
 
 
 def _document(source: Source) -> Document | None:

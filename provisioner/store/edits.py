@@ -108,6 +108,9 @@ def _forms(old: str, value: str | float | bool | None, name: str) -> Iterator[st
     else:
         texts = list(_yaml_forms(old, value))
     yield from texts
+    if old[:1] in ("|", ">"):
+        # A block ends with the end of its last line.
+        yield from (f"{text}\n" for text in texts)
     # Where nothing stood behind the colon.
     yield from (f" {text}" for text in texts)
 
@@ -118,7 +121,6 @@ def _yaml_forms(old: str, value: str) -> Iterator[str]:
         yield f"'{value.replace(style, style * 2)}'"
     elif style in ("|", ">"):
         yield from _block_forms(old, value)
-        yield f"{quoted(value)}\n"
     elif style != '"':
         yield value
     yield quoted(value)
@@ -154,7 +156,7 @@ def _reads(old: Document, new: Document, edit: Edit) -> bool:
     if old.index != edit.index:
         return _exactly(old.value) == _exactly(new.value)
     found = _at(new.value, edit.path)
-    return _is_value(found, edit) and _exactly(_with(old.value, edit.path, found)) == _exactly(new.value)
+    return _is_value(found, edit) and _exactly(with_value(old.value, edit.path, found)) == _exactly(new.value)
 
 
 def _is_value(found: JSONValue, edit: Edit) -> bool:
@@ -174,12 +176,12 @@ def _at(value: Any, path: Sequence[str | int]) -> JSONValue:  # noqa: ANN401  # 
     return found
 
 
-def _with(value: Any, path: Sequence[str | int], found: JSONValue) -> JSONValue:  # noqa: ANN401  # JSON
+def with_value(value: Any, path: Sequence[str | int], found: JSONValue) -> JSONValue:  # noqa: ANN401  # JSON
     """The value with another one at a path that leads somewhere."""
     if not path:
         return found
     first, *rest = path
-    inner = _with(value[first], rest, found)
+    inner = with_value(value[first], rest, found)
     if isinstance(value, Mapping):
         return {**value, str(first): inner}
     return [inner if index == first else item for index, item in enumerate(value)]

@@ -299,6 +299,21 @@ def test_what_cannot_be_taken_is_named_and_left(commented: Project, emulator: Em
     assert "Description" not in planned
 
 
+def test_what_no_manifest_may_say_is_left(commented: Project, emulator: EmulatorServer) -> None:
+    """A column without a type is there in the console only; the manifests stay valid."""
+    columns = [{"Id": "1", "Name": "id", "Type": "bigint"}]
+    text = COMMENTED.replace("NodeType: OUTPUT}", f"NodeType: OUTPUT, Schema: {json.dumps(columns)}}}")
+    commented.write("manifests/second.yaml", text)
+    assert commented.run("apply", "-auto-approve").code == 0
+    task = next(task for task in emulator.service.tasks() if task["TaskName"] == "second")
+    bare = [{"Id": "1", "Name": "id"}]
+    _edit(emulator, "second", Nodes=[task["Nodes"][0], {**task["Nodes"][1], "Schema": bare}])
+    ran = commented.run("drift", "--accept")
+    assert 'Nodes["out"].Schema["1"].Type is left: a manifest must have another value there.' in ran.out
+    assert commented.run("validate").code == 0
+    assert "1 to change" in commented.run("plan").out
+
+
 def test_accepting_nothing_writes_nothing(remote: Project) -> None:
     """No new version of the state, and no words about what there is to do."""
     path = remote.root / "provisioner.state.json"

@@ -57,6 +57,7 @@ def _change(
         (("double",), 'a"b', '"q"', '"a\\"b"'),
         (("literal",), "one\nthree\n", "    two\n", "    three\n"),
         (("literal",), "one", "|\n    one\n    two\n", "|-\n    one\n"),
+        (("literal",), None, "|\n    one\n    two\n", "null\n"),
         (("literal",), " a\n", "|\n    one\n    two\n", '" a\\n"\n'),
         (("folded",), "one\n\nthree", ">-\n  one\n  two\n", "|-\n  one\n\n  three\n"),
         (("flow", "x"), 2, "{x: 1,", "{x: 2,"),
