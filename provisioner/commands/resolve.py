@@ -20,7 +20,13 @@ from provisioner.core.state import State, WriteKind
 from provisioner.core.text import printable
 from provisioner.engine import by_hand
 from provisioner.engine.settle import Settled
-from provisioner.errors import ConflictError, InterruptedRunError, OutcomeUnknownError, UsageError
+from provisioner.errors import (
+    ApiRefusedError,
+    ConflictError,
+    InterruptedRunError,
+    OutcomeUnknownError,
+    UsageError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,10 +163,18 @@ def read_task(api: TaskApi, project_id: str, task_id: TaskId) -> RemoteTask:
         UsageError: there is none.
         ApiError: the service could not be asked.
     """
+    refusals = []
     for task_type in (REAL_TIME, OFFLINE):
-        task = api.read(project_id, task_id, task_type)
-        if task is not None:
-            return task
+        try:
+            task = api.read(project_id, task_id, task_type)
+        except ApiRefusedError as error:
+            # How the service says "not of this type" is not documented, so a refusal may be that.
+            refusals.append(error)
+        else:
+            if task is not None:
+                return task
+    if refusals and any(task.task_id == task_id for task in api.inventory(project_id).tasks):
+        raise refusals[0]
     raise UsageError(
         "There is no such task.\n"
         f"  {printable(task_id)} in project {printable(project_id)}, real-time or offline."

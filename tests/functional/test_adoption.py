@@ -136,6 +136,20 @@ def test_what_cannot_be_imported_changes_nothing(remote: Project, emulator: Emul
         assert (ran.code, expected in ran.err) == (1, True), ran.err
 
 
+@pytest.mark.parametrize("code", ["FailedOperation", "InvalidParameter", "ResourceNotFound"])
+def test_however_a_task_of_another_type_is_not_found(
+    remote: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """The type is not said: an offline task is found all the same, and what is nowhere is nowhere."""
+    monkeypatch.setattr("provisioner.commands.workers.SystemClock.sleep", lambda *_: None)
+    emulator.switches.set({"not_found": code})
+    task_id = _made(emulator, "second", TaskType=202)
+    remote.write("manifests/second.yaml", task_manifest("second", task_type=202))
+    ran = remote.run("import", "second", "nowhere")
+    assert (ran.code, ran.err.splitlines()[0]) == (1, "Error: There is no such task.")
+    assert remote.run("import", "second", task_id).code == 0
+
+
 # ── export ──────────────────────────────────────────────────────────────────
 
 NODES = [
