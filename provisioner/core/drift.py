@@ -50,7 +50,7 @@ class Drift:
 
     def asked_beside(self, field: FieldChange) -> tuple[FieldChange, ...]:
         """What the manifest changes about the same field, or within it, or around it."""
-        return tuple(one for one in self.asked if _overlap(one.path, field.path))
+        return tuple(one for one in self.asked if overlap(one.path, field.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,7 @@ def _drift(
     return Drift(address=address, record=record, live=live, fields=fields, spec=spec, asked=asked)
 
 
-def _overlap(one: Path, other: Path) -> bool:
+def overlap(one: Path, other: Path) -> bool:
+    """Whether two paths are of the same place, or one of a place within the other's."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]

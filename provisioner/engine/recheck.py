@@ -11,7 +11,15 @@ from collections.abc import Set as AbstractSet
 
 from provisioner.core.address import Address, JSONObject, JSONValue
 from provisioner.core.diff import FieldChange, diff, path_label
-from provisioner.core.drift import Observed, as_observed, field_drift, is_comparable, job_drift, live_body
+from provisioner.core.drift import (
+    Observed,
+    as_observed,
+    field_drift,
+    is_comparable,
+    job_drift,
+    live_body,
+    overlap,
+)
 from provisioner.core.journal import Resolved, Verdict
 from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.state import State, TaskRecord
@@ -26,8 +34,10 @@ _SHOWN_CHARACTERS = 60
 Look = Callable[[Iterable[TaskRecord]], Looked]
 
 
-def ensure_as_planned(changes: Iterable[Change], state: State, look: Look, *, destroy: bool = False) -> None:
-    """Pass, or refuse all of these changes.
+def ensure_as_planned(
+    changes: Iterable[Change], state: State, look: Look, *, destroy: bool = False
+) -> frozenset[Address]:
+    """Pass, or refuse all of these changes. Returns where a task was to be deleted and is gone.
 
     Args:
         changes: what is about to be done.
@@ -53,6 +63,16 @@ def ensure_as_planned(changes: Iterable[Change], state: State, look: Look, *, de
     ]
     if complaints:
         raise StalePlanError(_text(complaints, destroy=destroy))
+    return frozenset(
+        change.address
+        for change, record in touched
+        if change.action in (Action.DELETE, Action.REPLACE) and looked.observed[record.task_id] is None
+    )
+
+
+def gone_entry(address: Address, record: TaskRecord) -> Resolved:
+    """That a task is gone, as an entry of the journal, without its number."""
+    return _entry(address, record, Verdict.ABSENT, None)
 
 
 def observed_entries(
@@ -74,7 +94,7 @@ def observed_entries(
         body = observed[record.task_id]
         there = as_observed(record, body) if body is not None else None
         if there is None and address in anew:
-            yield _entry(address, record, Verdict.ABSENT, None)
+            yield gone_entry(address, record)
         elif there is not None and there is not record:
             yield _entry(address, record, Verdict.CONFIRMED, there)
 
@@ -112,8 +132,8 @@ def _changed(change: Change, live: JSONObject) -> list[FieldChange]:
     fields = field_drift(change.before or {}, live, change.spec)
     if change.after is None:
         return list(fields)
-    left = {field.path for field in diff(change.after, live)}
-    return [field for field in fields if field.path in left]
+    left = [field.path for field in diff(change.after, live)]
+    return [field for field in fields if any(overlap(field.path, path) for path in left)]
 
 
 def _told(fields: Sequence[FieldChange]) -> Iterator[str]:

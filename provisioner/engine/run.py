@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from provisioner.core.address import Address
-from provisioner.core.calls import Done, Refused, Reply, Unknown
+from provisioner.core.calls import DeleteTask, Done, Refused, Reply, TaskApi, Unknown
 from provisioner.core.drift import Observed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, Rearranged, rearranged
@@ -20,7 +20,7 @@ from provisioner.engine.apply import Applied, Applier
 from provisioner.engine.editing_lock import EditingLocks, LockPolicy, NotReleased, TakenOver
 from provisioner.engine.look import Looked, look_at
 from provisioner.engine.ports import Outside, StateBackend
-from provisioner.engine.recheck import ensure_as_planned, observed_entries
+from provisioner.engine.recheck import ensure_as_planned, gone_entry, observed_entries
 from provisioner.engine.settle import Settled, Settler, Window
 from provisioner.engine.steps import Context, Result
 from provisioner.errors import StateError
@@ -141,15 +141,17 @@ class Run:
         held = self._settled.addresses | {attempt.address for attempt in self._backend.attempts()}
         changes = [change for change in plan.changes if change.address not in held]
         not_sent = tuple(change for change in plan.changes if change.address in held)
-        self._ensure_as_planned(plan, changes)
+        gone = self._ensure_as_planned(plan, changes)
         named = self._keep_names(plan.origin.targets)
         self._take_over(changes, plan.origin.targets)
+        forgotten, changes = self._forget_gone(changes, gone)
         applied = self._apply(changes, may_delete=all(one.action is Action.DELETE for one in not_sent))
         after = Settled()
         if applied.results and self._backend.attempts() and not self._should_stop():
             after = self._settled_in(self._window)
         applied.results = [_with_outcome(result, after) for result in applied.results]
         self._complete(applied, after)
+        applied.results = [*forgotten, *applied.results]
         self.finish(plan.origin.targets)
         return Outcome(
             plan=plan,
@@ -205,9 +207,10 @@ class Run:
         addresses = {*self._wish.desired, *self._wish.names.forgotten}
         return settler.adopt(creates, addresses) if creates else settled
 
-    def _ensure_as_planned(self, plan: Plan, changes: Sequence[Change]) -> None:
+    def _ensure_as_planned(self, plan: Plan, changes: Sequence[Change]) -> frozenset[Address]:
+        """The addresses of tasks to delete that are gone; see ``ensure_as_planned``."""
         if self._should_stop():
-            return
+            return frozenset()
 
         def look(records: Iterable[TaskRecord]) -> Looked:
             lag_seconds = max(self._earlier.lag, 0)
@@ -216,7 +219,31 @@ class Run:
             return looked
 
         there = rearranged(self._backend.state, self._wish.names, plan.origin.targets).state
-        ensure_as_planned(changes, there, look, destroy=plan.origin.destroy)
+        return ensure_as_planned(changes, there, look, destroy=plan.origin.destroy)
+
+    def _forget_gone(
+        self, changes: Sequence[Change], gone: frozenset[Address]
+    ) -> tuple[list[Result], list[Change]]:
+        """Record what was to be deleted and is gone; returns what is done by that, and what is left to do.
+
+        Nothing is sent for it: how the service refuses to delete what is not there is not documented.
+        """
+        if gone:
+            self._ready()
+        done, left = list[Result](), list[Change]()
+        for change in changes:
+            if change.address not in gone:
+                left.append(change)
+                continue
+            record = self._backend.state.tasks[change.address]
+            self._backend.record(replace(gone_entry(change.address, record), seq=self._backend.next_seq))
+            if change.action is Action.REPLACE:
+                left.append(replace(change, action=Action.CREATE))
+            else:
+                self._outside.reporter.started(change)
+                self._outside.reporter.finished(change, record.task_id)
+                done.append(_deleted(change, record, self._context.api))
+        return done, left
 
     def _keep_names(self, targets: Sequence[Address]) -> Rearranged:
         """Record what has moved and what is forgotten: every write is announced at its new address."""
@@ -363,6 +390,18 @@ def _losing_nothing(change: Change) -> Change:
     if change.run is None:
         return change
     return replace(change, run=replace(change.run, loses_state=False))
+
+
+def _deleted(change: Change, record: TaskRecord, api: TaskApi) -> Result:
+    """A delete that is done, because the task is gone."""
+    write = DeleteTask(project_id=record.project_id, task_id=record.task_id, task_type=record.task_type)
+    return Result(
+        change=change,
+        reply=Done(task_id=record.task_id, request_id=""),
+        action=api.action_of(write),
+        kind=WriteKind.DELETE,
+        done=frozenset({WriteKind.DELETE}),
+    )
 
 
 def _is_half_replaced(result: Result) -> bool:

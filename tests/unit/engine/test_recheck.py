@@ -7,7 +7,7 @@ import pytest
 
 from builders import STACK
 from fakes import CREATE, DELETE, LAG_SECONDS, MODIFY, World, spec_of
-from provisioner.core.address import JSONObject, TaskId
+from provisioner.core.address import JSONObject, JSONValue, TaskId
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Reason
@@ -70,6 +70,16 @@ def test_a_task_that_somebody_changed_is_not_written_over(after: tuple[TaskSpec,
     text = _refusal(world, *after, spec_of("c"))
     assert 'Description is "theirs", not "about a"' in text
     assert "provisioner plan --refresh\n" in text
+
+
+def test_an_item_in_which_somebody_changed_something_is_not_taken_away() -> None:
+    """A path within what goes is of the same place."""
+    node: dict[str, JSONValue] = {"Name": "in", "Config": {"Table": "orders"}}
+    world = _applied(with_node := spec_of("a", {"Nodes": [node]}))
+    _edit(world, "a", Nodes=[{**node, "Config": {"Table": "theirs"}}])
+    assert 'Table is "theirs", not "orders"' in _refusal(world, A)
+    assert 'Table is "theirs", not "orders"' in _refusal(world, spec_of("a", {"Nodes": [{"Name": "out"}]}))
+    assert world.plan(with_node).is_empty
 
 
 def test_what_is_already_as_it_is_to_become_is_no_reason_to_refuse() -> None:
@@ -225,4 +235,15 @@ def test_a_gone_task_without_a_manifest_is_forgotten() -> None:
     outcome = _ran(world, observed=_observed(world))
     assert [change.reason for change in outcome.plan.changes] == [Reason.GONE]
     assert (outcome.applied.failures, world.state.tasks) == ([], {})
-    assert f"send {DELETE} t-1" in world.events
+    assert f"send {DELETE} t-1" not in world.events
+
+
+def test_what_was_to_be_deleted_and_is_gone_is_not_deleted_once_more() -> None:
+    """How the service would refuse that is not documented; a task in its place is created."""
+    world = _applied(A, B)
+    world.api.tasks.clear()
+    outcome = _ran(world, spec_of("a", {"TaskMode": "3"}))
+    assert [len(result.done) for result in outcome.applied.results] == [1, 1]
+    assert (outcome.applied.failures, list(world.state.tasks)) == ([], [A.address])
+    assert not [event for event in world.events if event.startswith(f"send {DELETE}")]
+    assert f"send {CREATE} a" in world.events
