@@ -33,6 +33,13 @@ def document_of(task: RemoteTask, address: Address, project_id: str = "") -> dic
     return {**document, "TaskInfo": info}
 
 
+def authored(body: JSONObject, names: Iterable[str]) -> dict[str, JSONValue]:
+    """What an author could have written of these fields of TaskInfo; None where nothing is set."""
+    rules = OBJECTS[TASK]
+    found = {name: _field(body.get(name), rules[name]) for name in names if name in rules}
+    return {name: None if value in _EMPTY else value for name, value in found.items()}
+
+
 def address_for(task: RemoteTask, taken: Iterable[str]) -> Address:
     """An address that is not taken, in whatever case: it becomes a file's name too."""
     used = {name.casefold() for name in taken}
@@ -78,6 +85,8 @@ def _field(value: JSONValue, rule: FieldRule) -> JSONValue:
 
 def _records(value: JSONValue) -> JSONValue:
     """As a map; what says nothing is left out."""
+    if isinstance(value, Mapping):
+        return {name: item for name, item in value.items() if item is not None}
     return {
         name: item["Value"]
         for item in _maps(value)

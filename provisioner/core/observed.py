@@ -22,6 +22,8 @@ from provisioner.core.marker import without_marker
 
 _LOOKED_AT = frozenset({Role.INPUT, Role.SHARED})
 _EMPTY: tuple[JSONValue, ...] = (None, "", [], {})
+_ENDS = ("SourceId", "SinkId")
+"""Fields of a mapping that point to nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,34 @@ def _numbers(written: JSONObject, observed: JSONObject) -> Mapping[str, str]:
     ours = [(node.get("Id"), str(node.get("Name"))) for node in _maps(written.get("Nodes"))]
     pairs = [(str(own), str(theirs[name])) for own, name in ours if own and theirs.get(name)]
     return {own: number for own, number in pairs if own != number}
+
+
+def numbered_as_written(part: JSONObject, nodes: Sequence[JSONObject], observed: JSONObject) -> JSONObject:
+    """Fields of TaskInfo as they are there, with the author's ids of nodes in place of the service's.
+
+    Sent beside what the author wrote, they would point to nothing otherwise.
+
+    Args:
+        part: the fields, as an author could have written them.
+        nodes: the nodes that the author wrote.
+        observed: TaskInfo as it was read.
+    """
+    theirs = _numbers({"Nodes": list(nodes)}, observed)
+    numbers = {number: own for own, number in theirs.items()}
+    result = dict(part)
+    if part.get("Nodes"):
+        result["Nodes"] = [_renumbered(node, ("Id",), numbers) for node in _maps(part["Nodes"])]
+    if part.get("Mappings"):
+        result["Mappings"] = [_renumbered(one, _ENDS, numbers) for one in _maps(part["Mappings"])]
+    return result
+
+
+def _renumbered(value: JSONObject, fields: Sequence[str], numbers: Mapping[str, str]) -> JSONObject:
+    """A node or a mapping with other ids; the mapping in a node follows."""
+    ids = {name: numbers.get(str(value[name]), value[name]) for name in fields if name in value}
+    inner = value.get("NodeMapping")
+    mapping = {"NodeMapping": _renumbered(inner, _ENDS, numbers)} if isinstance(inner, Mapping) else {}
+    return {**value, **ids, **mapping}
 
 
 def _object(
@@ -204,7 +234,7 @@ def _leave_what_is_left(
             left = {
                 key: value
                 for key, value in _map(before[name]).items()
-                if key not in again and _is_same_text(str(value), found.get(key))
+                if key not in again and found.get(key) is not None and _is_same_text(str(value), found[key])
             }
             lost += [FieldChange(path=(name, key), before=value, after=None) for key, value in left.items()]
             if left:
@@ -221,7 +251,7 @@ def _is_same(ours: JSONValue, theirs: JSONValue, rule: FieldRule | None, numbers
         return _number(ours) == _number(theirs)
     if rule is None or rule.kind is not Kind.STRING:
         return _exactly(ours) == _exactly(theirs)
-    if rule.name in ("SourceId", "SinkId"):
+    if rule.name in _ENDS:
         return str(theirs) in (str(ours), numbers.get(str(ours)))
     if rule.name == "Description":
         return without_marker(str(theirs or "")) == without_marker(str(ours or ""))

@@ -9,7 +9,7 @@ repeated as a *new* attempt, signed and announced anew. An unknown outcome ends 
 attempt stays open and is settled by looking (``settle``).
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never, cast
 
@@ -26,10 +26,11 @@ from provisioner.core.calls import (
     Write,
 )
 from provisioner.core.diff import FieldChange
+from provisioner.core.export import authored
 from provisioner.core.fields import OBJECTS, TASK
 from provisioner.core.manifest import TaskSpec, spec_digest, task_type_of
 from provisioner.core.marker import find_marker, marker_for, with_marker
-from provisioner.core.observed import kept
+from provisioner.core.observed import kept, numbered_as_written
 from provisioner.core.plan import Action, Change
 from provisioner.core.run_state import Production, RunRecord
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
@@ -199,8 +200,11 @@ def _update(change: Change, context: Context) -> Steps:
         seen = yield Look(read=lambda: context.api.read(change.project_id, task_id, change.task_type))
         if not isinstance(seen, RemoteTask):
             return _not_read(change, seen)
-        # What others may change is sent as they have it: a modify carries the whole body.
-        others = {name: seen.body.get(name) for name in _spec(change).ignore_changes}
+        # What others may change is sent as they have it: a modify carries the whole body. But for what
+        # the service adds to it when it is read: that is never sent back, nulls least of all.
+        nodes = [*_nodes(change.before), *_nodes(body)]
+        left = authored(seen.body, _spec(change).ignore_changes)
+        others = numbered_as_written(left, nodes, seen.body)
     result = yield from _modified(change, body, context, others)
     if not isinstance(result.reply, Done):
         return result
@@ -319,6 +323,10 @@ def _read_back(
     left_alone = {name: body[name] for name in ignored if name in body}
     has_marker = not context.use_marker or find_marker(seen.description) is not None
     return _ReadBack(kept={**found.body, **left_alone}, lost=found.lost, has_marker=has_marker)
+
+
+def _nodes(body: JSONObject | None) -> Sequence[JSONObject]:
+    return cast("Sequence[JSONObject]", (body or {}).get("Nodes", ()))
 
 
 def _without(body: JSONObject | None, names: Iterable[str]) -> JSONObject:

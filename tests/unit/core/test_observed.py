@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from provisioner.core.address import Address
 from provisioner.core.diff import diff, path_label
 from provisioner.core.marker import marker_for, with_marker
-from provisioner.core.observed import kept, not_kept
+from provisioner.core.observed import kept, not_kept, numbered_as_written
 
 MARKER = marker_for("5f0c1a2b3c4d5e6f", Address("orders"), "0123456789abcdef")
 
@@ -207,6 +207,35 @@ def test_what_should_be_gone_and_is_not_is_lost() -> None:
     assert found.body == {"SyncType": 2, "Config": {"a": "1", "old": "x"}}
     assert kept(written, shown, before=found.body).body == found.body
     assert kept(written, {"Config": shown["Config"][:1]}, before=before).lost == ()
+    emptied: dict[str, Any] = {"Config": {"a": "1", "old": ""}}
+    assert kept(written, {"Config": shown["Config"][:1]}, before=emptied).lost == ()
+
+
+def test_what_is_sent_back_has_the_ids_that_the_author_wrote() -> None:
+    """Where the service numbers nodes itself; its own nodes keep theirs, and so does what fits already."""
+    nodes: list[dict[str, Any]] = [{"Name": "in", "Id": "1"}, {"Name": "out", "Id": "2"}]
+    shown: dict[str, Any] = {
+        "Nodes": [{"Name": "in", "Id": "90"}, {"Name": "out", "Id": "91"}, {"Name": "theirs", "Id": "92"}]
+    }
+    left: dict[str, Any] = {
+        "Config": {"a": "90"},
+        "Nodes": [
+            {"Name": "in", "Id": "90"},
+            {"Name": "out", "Id": "91", "NodeMapping": {"SourceId": "90", "SinkId": "91"}},
+            {"Name": "theirs", "Id": "92"},
+        ],
+        "Mappings": [{"SourceId": "90", "SinkId": "91"}, {"SourceId": "1", "SinkId": "92"}],
+    }
+    assert numbered_as_written(left, nodes, shown) == {
+        "Config": {"a": "90"},
+        "Nodes": [
+            {"Name": "in", "Id": "1"},
+            {"Name": "out", "Id": "2", "NodeMapping": {"SourceId": "1", "SinkId": "2"}},
+            {"Name": "theirs", "Id": "92"},
+        ],
+        "Mappings": [{"SourceId": "1", "SinkId": "2"}, {"SourceId": "1", "SinkId": "92"}],
+    }
+    assert numbered_as_written({"Description": None}, nodes, shown) == {"Description": None}
 
 
 LOST: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any, Any]]]] = {

@@ -522,6 +522,26 @@ def test_what_others_may_change_is_sent_as_they_have_it() -> None:
     assert world.plan(changed).is_empty
 
 
+def test_what_the_service_adds_is_not_sent_back_to_it() -> None:
+    """Not its own fields, and no null; and its numbers of nodes only as the author's."""
+    nodes = [{"Name": "in", "Id": "1"}, {"Name": "out", "Id": "2"}]
+    mapping = {"SourceId": "1", "SinkId": "2"}
+    first = spec_of("a", {"Nodes": nodes, "Mappings": [mapping]})
+    world = World()
+    world.apply(replace(first, ignore_changes=("Mappings", "ExtConfig")))
+    stored = world.api.named("a")[0]
+    numbered = [{**node, "Id": f"9{node['Id']}"} for node in nodes]
+    theirs = {"SourceId": "91", "SinkId": "92", "ExtConfig": None, "SchemaMappings": None}
+    stored.body = {**stored.body, "Nodes": numbered, "Mappings": [theirs], "ExtConfig": None}
+    changed = spec_of("a", {"Nodes": nodes, "Mappings": [mapping], "Description": "new"})
+    assert world.apply(replace(changed, ignore_changes=("Mappings", "ExtConfig"))).failures == []
+    write = world.api.sent[-1].write
+    assert isinstance(write, ModifyTask)
+    sent = write.body
+    assert sent["Mappings"] == [mapping]
+    assert sent.get("ExtConfig") is None
+
+
 @pytest.mark.parametrize("error", [None, ApiUnreachableError("no route")], ids=["gone", "unreachable"])
 def test_without_knowing_what_others_wrote_nothing_is_sent(error: ApiError | None) -> None:
     """It would be written over."""
