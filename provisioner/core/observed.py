@@ -156,9 +156,14 @@ def _objects(
         missing: list[FieldChange] = []
         keys = [_key(item, rule, renumbered) for item in ours]
         tries.append((missing, _matched(ours, keys, theirs, rule, path, numbers, missing)))
-    best, items = min(tries, key=lambda one: len(one[0]))
+    best, items = min(tries, key=lambda one: (_absent(one[0], path), len(one[0])))
     lost += best
     return items
+
+
+def _absent(lost: Sequence[FieldChange], path: Path) -> int:
+    """How many items of a list are not there at all."""
+    return sum(one.before is None and len(one.path) == len(path) + 1 for one in lost)
 
 
 def _matched(

@@ -211,6 +211,22 @@ def test_what_should_be_gone_and_is_not_is_lost() -> None:
     assert kept(written, {"Config": shown["Config"][:1]}, before=emptied).lost == ()
 
 
+@pytest.mark.parametrize("ends", [("1", "2"), ("90", "91")], ids=["as written", "renumbered"])
+def test_a_pair_that_is_gone_is_not_the_whole_mapping(ends: tuple[str, str]) -> None:
+    """Where the service numbers nodes itself, whatever it did with the mappings."""
+    pairs = [{"SourceSchemaId": "1", "SinkSchemaId": "1"}, {"SourceSchemaId": "2", "SinkSchemaId": "2"}]
+    written: dict[str, Any] = {
+        "Nodes": [{"Name": "in", "Id": "1"}, {"Name": "out", "Id": "2"}],
+        "Mappings": [{"SourceId": "1", "SinkId": "2", "SchemaMappings": pairs}],
+    }
+    shown: dict[str, Any] = {
+        "Nodes": [{"Name": "in", "Id": "90"}, {"Name": "out", "Id": "91"}],
+        "Mappings": [{"SourceId": ends[0], "SinkId": ends[1], "SchemaMappings": pairs[:1]}],
+    }
+    (lost,) = kept(written, shown).lost
+    assert path_label(lost.path) == 'Mappings["1 → 2"].SchemaMappings["2 → 2"]'
+
+
 def test_what_is_sent_back_has_the_ids_that_the_author_wrote() -> None:
     """Where the service numbers nodes itself; its own nodes keep theirs, and so does what fits already."""
     nodes: list[dict[str, Any]] = [{"Name": "in", "Id": "1"}, {"Name": "out", "Id": "2"}]
