@@ -139,3 +139,13 @@ def test_init_overwrites_nothing(project: Project) -> None:
 def test_the_schemas_are_printed_as_they_are_kept(project: Project, what: str) -> None:
     """``provisioner schema`` gives the file in ``schemas/``."""
     assert project.run("schema", what).out == (REPOSITORY / "schemas" / f"{what}.schema.json").read_text()
+
+
+def test_the_readme_says_of_every_action_of_the_api_what_it_is_for() -> None:
+    """Exactly those of the definition; and those that are used are those that the program can call."""
+    declared = json.loads((REPOSITORY / "provisioner" / "emulator" / "api.json").read_text())["actions"]
+    rows = re.findall(r"^\| (\w+) \| (.+) \|$", _between("actions"), re.MULTILINE)[1:]
+    assert sorted(action for action, _ in rows) == sorted(declared)
+    named = set(re.findall(r'"(\w+)"', (REPOSITORY / "provisioner" / "cloud" / "wire.py").read_text()))
+    used = {action for action, text in rows if not text.startswith("— ")}
+    assert used == named & set(declared)
