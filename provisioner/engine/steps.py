@@ -293,7 +293,9 @@ def _converged(result: Result, task_id: TaskId, body: JSONObject, context: Conte
         seen = yield from _read_back(result, task_id, body, context)
     if seen.kept is not None:
         spec = _spec(result.change)
-        digest = spec_digest(spec.project_id, seen.kept) if seen.lost else spec.digest
+        # What is left to others is not as the manifest has it, and must show once it is not left any more.
+        is_whole = not (seen.lost or spec.ignore_changes)
+        digest = spec.digest if is_whole else spec_digest(spec.project_id, seen.kept)
         yield Confirm(spec=seen.kept, digest=digest)
     return replace(result, lost=seen.lost, unread=seen.unread, has_marker=seen.has_marker)
 

@@ -522,6 +522,17 @@ def test_what_others_may_change_is_sent_as_they_have_it() -> None:
     assert world.plan(changed).is_empty
 
 
+def test_what_is_not_left_to_others_any_more_shows() -> None:
+    """The state says what was applied last, and that is not what the manifest has now."""
+    world = World()
+    world.apply(replace(A, ignore_changes=("Config",)))
+    changed = spec_of("a", {"Description": "new", "Config": {"parallelism": "7"}})
+    assert world.apply(replace(changed, ignore_changes=("Config",))).failures == []
+    assert world.plan(replace(changed, ignore_changes=("Config",))).is_empty
+    (change,) = world.plan(changed).changes
+    assert [field.path for field in change.fields] == [("Config", "parallelism")]
+
+
 def test_what_the_service_adds_is_not_sent_back_to_it() -> None:
     """Not its own fields, and no null; and its numbers of nodes only as the author's."""
     nodes = [{"Name": "in", "Id": "1"}, {"Name": "out", "Id": "2"}]
