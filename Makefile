@@ -20,7 +20,7 @@ SEEDS ?= 2000000
 SEED ?= 1
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-long long-processes long-schedules long-seeds check bench lock golden clean
+.PHONY: demo test test-long long-processes long-schedules long-seeds long-life check bench lock golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/provisioner validate
@@ -37,7 +37,7 @@ test: check
 
 # Parts that do not disturb each other: make -j4 test-long. The chaos in projects of so many tasks each.
 CHAOS := 200 100 50 25
-test-long: $(CHAOS:%=long-chaos-%) long-processes long-schedules long-seeds
+test-long: $(CHAOS:%=long-chaos-%) long-processes long-schedules long-seeds long-life
 
 long-chaos-%: $(VENV)/.test
 	$(BIN)/python tests/chaos/chaos.py --tasks $* --seed $(SEED) --kills $$(($(KILLS) / $(words $(CHAOS))))
@@ -50,6 +50,9 @@ long-schedules: $(VENV)/.test
 
 long-seeds: $(VENV)/.test
 	SIMULATION=long SEEDS=$(SEEDS) $(BIN)/python -m pytest -v -s tests/simulation -k 'random'
+
+long-life: $(VENV)/.test
+	SIMULATION=long $(BIN)/python -m pytest -v -s tests/life -k random
 
 check: $(VENV)/.test
 	$(BIN)/ruff check
