@@ -60,6 +60,15 @@ def look_at(records: Iterable[TaskRecord], api: TaskApi, workers: Workers, *, la
     return _Look(api, workers, lag_seconds).at(list(records))
 
 
+def would_be_listed(record: TaskRecord, listing: Listing, lag_seconds: int) -> bool:
+    """Whether a task would be in a listing if it were there: a listing may lag behind.
+
+    When it was written is recorded by the service's clock. When a later call was signed would not do: a
+    signature may be older than it is sent by as much as the service allows.
+    """
+    return record.applied_at <= utc_text(listing.server_time - lag_seconds)
+
+
 class _Look:
     """One look; lists each project at most once."""
 
@@ -102,7 +111,7 @@ class _Look:
             self._observed[record.task_id] = listed.body
         elif listed is not None:
             self._unread[record.task_id] = "the service's listing and its answer do not agree yet"
-        elif self._would_be_listed(record):
+        elif would_be_listed(record, self._listing(record.project_id)[1], self._lag_seconds):
             self._observed[record.task_id] = None
         else:
             self._unread[record.task_id] = "the service does not show it, and it may not be listed yet"
@@ -133,10 +142,6 @@ class _Look:
 
     def _listed(self, record: TaskRecord) -> RemoteTask | None:
         return self._listing(record.project_id)[0].get(record.task_id)
-
-    def _would_be_listed(self, record: TaskRecord) -> bool:
-        made_by = self._listing(record.project_id)[1].server_time - self._lag_seconds
-        return record.applied_at <= utc_text(made_by)
 
     def _listing(self, project_id: str) -> tuple[Mapping[TaskId, RemoteTask], Listing]:
         if project_id not in self._listings:

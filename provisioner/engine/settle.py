@@ -21,6 +21,7 @@ from provisioner.core.observed import kept, not_kept
 from provisioner.core.run_state import RunRecord, Step, step_of, took_effect
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
+from provisioner.engine.look import would_be_listed
 from provisioner.engine.ports import StateBackend
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError
 
@@ -310,11 +311,11 @@ class Settler:
         if seen is not None and _is_shown_done(attempt, record, seen):
             self._adopt_update(attempt, record)
         elif seen is None and listed is None:
-            # It was made before this attempt was signed, so by now it would be listed.
-            if listing.server_time > attempt.timestamp + self._window.lag:
+            lag_seconds = max(self._window.lag, 0)
+            if would_be_listed(record, listing, lag_seconds):
                 self._close(attempt, "the service does not know the task any more")
             else:
-                why, until = "the task may be gone", attempt.timestamp + self._window.lag + 1
+                why, until = "the task may be gone", listing.server_time + lag_seconds + 1
                 self._settled.held.append(Held(attempt.address, why, until, attempt))
         elif not is_over:
             until = attempt.timestamp + self._window.late + 1
