@@ -332,7 +332,7 @@ class Project:
     def _read_ids(self, task: Task) -> None:
         task.task_id = self._recorded(self.world.root)[task.address]["task_id"]
         kept = self.world.task(task.task_id) or {}
-        theirs = {node["Name"]: node["Id"] for node in kept.get("Nodes") or []}
+        theirs = {node["Name"]: node.get("Id", "") for node in kept.get("Nodes") or []}
         nodes = (task.live.get("Nodes") or {}).values()
         task.ids = {
             node["Id"]: theirs[node["Name"]] for node in nodes if "Id" in node and node["Name"] in theirs
