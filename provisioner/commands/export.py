@@ -6,7 +6,7 @@ plan is made, and it is empty, or what is left is said with the reason.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from provisioner.commands.lock import locked
@@ -17,12 +17,13 @@ from provisioner.commands.remote import open_remote
 from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
 from provisioner.commands.workers import ThreadWorkers
-from provisioner.core.address import Address, Source
+from provisioner.core.address import Address, JSONValue, Source
 from provisioner.core.calls import RemoteTask, TaskApi
-from provisioner.core.diff import FieldChange, path_label
+from provisioner.core.diff import FieldChange, names_a_secret, path_label
 from provisioner.core.export import address_for, document_of
 from provisioner.core.manifest import TaskSpec, parse
 from provisioner.core.marker import find_marker
+from provisioner.core.moves import rearranged
 from provisioner.core.observed import not_kept
 from provisioner.core.plan import Plan
 from provisioner.core.schema import manifest_schema
@@ -72,7 +73,40 @@ def export(terminal: Terminal, options: Options, folder: str | None, *, lock_tim
             exporter = _Exporter(terminal, project, machine, state, manifests, target)
             exported = exporter.run(api, project_id)
         plan = _proof(project, machine.backend.state, exported)
-    return _conclude(terminal, exported, plan)
+    code = _conclude(terminal, exported, plan)
+    there = rearranged(state, manifests.names(use_marker=project.use_marker)).state
+    for note in _notes(exported, manifests.desired, there, project_id):
+        terminal.say(note)
+    return code
+
+
+def _notes(
+    exported: _Exported, desired: Mapping[Address, TaskSpec], state: State, project_id: str
+) -> Iterator[str]:
+    """What a person should know before the files go into git and an apply is run."""
+    if not exported.taken and not exported.known and not exported.left:
+        yield f"Project {project_id} shows no tasks. If that is the wrong one: --project-id ID"
+    secret = [spec for spec in exported.taken.values() if _holds_secret(spec.body)]
+    if secret:
+        yield (
+            f"Look before you commit: {counted(len(secret), 'manifest')} with a setting that is named as a "
+            f"secret, first {secret[0].source.file}"
+        )
+    known = {*state.tasks, *state.open, *exported.taken}
+    bare = [spec for address, spec in desired.items() if address not in known]
+    if bare:
+        yield (
+            f"{counted(len(bare), 'manifest')} without a task, first {bare[0].source.file}: "
+            "the next apply makes one"
+        )
+
+
+def _holds_secret(value: JSONValue) -> bool:
+    """Whether a name that says so has a value, at whatever depth."""
+    if isinstance(value, Mapping):
+        named = any(names_a_secret(name) and isinstance(one, str) for name, one in value.items())
+        return named or any(map(_holds_secret, value.values()))
+    return isinstance(value, list) and any(map(_holds_secret, value))
 
 
 def _folder(project: Project, chosen: str | None) -> str:

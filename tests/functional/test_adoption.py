@@ -306,3 +306,26 @@ def test_a_folder_that_cannot_be_written_is_named(remote: Project, emulator: Emu
     ran = remote.run("export", "manifests/taken")
     assert ran.code == 1
     assert "A manifest could not be written.\n  manifests/taken/a.yaml: File exists" in ran.err
+
+
+def test_what_a_person_should_know_before_the_commit_is_said(
+    remote: Project, emulator: EmulatorServer
+) -> None:
+    """Secrets in files, manifests that nothing was made of yet, and a project that has nothing."""
+    assert "Project 17865298918277529 shows no tasks. If that is the wrong one: --project-id ID" in (
+        remote.run("export").err
+    )
+    node = {"Name": "in", "NodeType": "INPUT", "Config": [{"Name": "password", "Value": "hunter2"}]}
+    _made(emulator, "with a secret", Nodes=[node])
+    _made(emulator, "without")
+    remote.write("manifests/example.yaml", task_manifest("example"))
+    ran = remote.run("export")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "The plan for what was exported is empty.")
+    assert ran.err.splitlines() == [
+        (
+            "Look before you commit: 1 manifest with a setting that is named as a secret, first "
+            "manifests/with-a-secret.yaml"
+        ),
+        "1 manifest without a task, first manifests/example.yaml: the next apply makes one",
+    ]
+    assert "hunter2" not in ran.out
