@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, Protocol, cast
 
 from builders import STACK, a_spec
-from provisioner.core.address import Address, JSONObject, TaskId
+from provisioner.core.address import Address, JSONObject, JSONValue, TaskId
 from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
@@ -240,6 +240,9 @@ class FakeTaskApi:
         self.sign_errors: deque[ApiError | None] = deque()
         self.replaces = False
         """Whether a modify leaves nothing of the body before; else absent fields stay as they were."""
+
+        self.numbers: dict[str, str] = {}
+        """Ids that nodes and what points to them have at the service, by what was written."""
 
         self.merges_settings = False
         """Whether settings that are not named stay as they were."""
@@ -482,7 +485,8 @@ class FakeTaskApi:
         return {**before, **given, "Config": settings}
 
     def _kept(self, action: str, body: JSONObject) -> JSONObject:
-        return {key: value for key, value in body.items() if key not in self.dropped[action]}
+        kept = {key: value for key, value in body.items() if key not in self.dropped[action]}
+        return cast("JSONObject", _numbered(kept, self.numbers)) if self.numbers else kept
 
     def _let_late_ones_happen(self) -> None:
         now = self.server_clock.now()
@@ -500,6 +504,19 @@ def _content(write: Write) -> JSONObject:
             return {"step": step}
         case DeleteTask():
             return {}
+
+
+def _numbered(value: JSONValue, numbers: Mapping[str, str]) -> JSONValue:
+    """The value with other ids of nodes."""
+    if isinstance(value, list):
+        return [_numbered(item, numbers) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    ends = ("Id", "SourceId", "SinkId")
+    return {
+        name: numbers.get(str(item), item) if name in ends else _numbered(item, numbers)
+        for name, item in value.items()
+    }
 
 
 def _shown(task: Stored) -> RemoteTask:

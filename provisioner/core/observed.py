@@ -42,15 +42,22 @@ def not_kept(written: JSONObject, observed: JSONObject) -> tuple[FieldChange, ..
     return kept(written, observed).lost
 
 
-def kept(written: JSONObject, observed: JSONObject, *, before: JSONObject | None = None) -> Kept:
+def kept(
+    written: JSONObject,
+    observed: JSONObject,
+    *,
+    before: JSONObject | None = None,
+    nodes: Sequence[JSONObject] = (),
+) -> Kept:
     """A written body beside TaskInfo as the service shows it.
 
     Args:
         written: in canonical form.
         observed: as it was read, unprocessed.
         before: the body that was written over; what it has and ``written`` has not should be gone.
+        nodes: the author's, where ``written`` has none: mappings point to them all the same.
     """
-    numbers = _numbers(written, observed)
+    numbers = _numbers({"Nodes": list(nodes), **written}, observed)
     lost: list[FieldChange] = []
     body = _object(written, observed, TASK, (), numbers, lost)
     if before is not None:

@@ -321,7 +321,8 @@ def _read_back(
     is_update = result.kind is WriteKind.UPDATE
     ignored = _spec(change).ignore_changes if is_update else ()
     written = {name: value for name, value in body.items() if name not in ignored}
-    found = kept(written, seen.body, before=_without(change.before, ignored) if is_update else None)
+    before = _without(change.before, ignored) if is_update else None
+    found = kept(written, seen.body, before=before, nodes=_nodes(body))
     left_alone = {name: body[name] for name in ignored if name in body}
     has_marker = not context.use_marker or find_marker(seen.description) is not None
     return _ReadBack(kept={**found.body, **left_alone}, lost=found.lost, has_marker=has_marker)

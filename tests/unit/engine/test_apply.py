@@ -522,6 +522,19 @@ def test_what_others_may_change_is_sent_as_they_have_it() -> None:
     assert world.plan(changed).is_empty
 
 
+def test_a_mapping_to_nodes_that_are_left_to_others_is_kept() -> None:
+    """Also where the service has given nodes and mappings its own numbers."""
+    nodes = [{"Name": "in", "Id": "1"}, {"Name": "out", "Id": "2"}]
+    first = spec_of("a", {"Nodes": nodes, "Mappings": [{"SourceId": "1", "SinkId": "2"}]})
+    world = World()
+    world.apply(replace(first, ignore_changes=("Nodes",)))
+    world.api.numbers = {"1": "91", "2": "92"}
+    changed = spec_of("a", {**first.body, "Description": "new"})
+    assert world.apply(replace(changed, ignore_changes=("Nodes",))).failures == []
+    assert world.api.named("a")[0].body["Mappings"] == [{"SourceId": "91", "SinkId": "92"}]
+    assert world.plan(replace(changed, ignore_changes=("Nodes",))).is_empty
+
+
 def test_what_is_not_left_to_others_any_more_shows() -> None:
     """The state says what was applied last, and that is not what the manifest has now."""
     world = World()
