@@ -172,6 +172,7 @@ class Project:
             os.unlink(os.path.join(folder, name))
         for file, tasks in self._by_file().items():
             for task in tasks:
+                self._under_defaults(task.wanted or {})
                 task.document = self.writer.document(
                     task.address, task.wanted or {}, task.ignored, self.defaults
                 )

@@ -7,6 +7,7 @@ which fields of them, what the plan would do, what is in the manifests. Anything
 import gc
 import json
 import os
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -471,6 +472,9 @@ def story(seed: int) -> Told:
             project.play()
         except BrokenError as broken:
             return Told(project.notes, str(broken), project.edits)
+        except Exception as crash:  # noqa: BLE001  # whatever it is, the seed and the steps must be said
+            lines = "".join(traceback.format_exception(crash))
+            return Told(project.notes, f"a crash:\n{lines}", project.edits)
         finally:
             project.world.close()
     return Told(project.notes, "", project.edits)
