@@ -175,10 +175,6 @@ class Service:
         pending = tuple((at, repr(write), lag) for at, write, lag in self.pending)
         return (self.now, tuple(self.tasks.values()), self.gone, pending, self.made)
 
-    def locked(self) -> set[TaskId]:
-        """The tasks whose editing lock we hold."""
-        return {task.task_id for task in self.tasks.values() if task.is_locked}
-
     def existed(self, task_id: TaskId) -> bool:
         """Whether there ever was such a task."""
         return task_id[:2] == "t-" and 0 < int(task_id[2:]) <= self.made
@@ -284,6 +280,9 @@ class Client:
         self._pause = pause
         self._sent: set[int] = set()
         self._signed: list[SignedWrite] = []
+        self.locked: set[TaskId] = set()
+        """The tasks whose editing lock this process took and did not give back."""
+
         self.is_stopped = False
         """Whether the person asked to stop."""
 
@@ -407,6 +406,7 @@ class Client:
             return EditingLock(is_ours=task.is_locked, holder="us" if task.is_locked else "")
         is_locked = call.verb is not EditingVerb.RELEASE
         self._service.tasks[call.task_id] = replace(task, is_locked=is_locked)
+        (self.locked.add if is_locked else self.locked.discard)(call.task_id)
         return EditingLock(is_ours=is_locked)
 
     def _may_fail(self, what: str) -> None:

@@ -216,7 +216,6 @@ class World:
             parallelism=parallelism,
             should_stop=lambda: client.is_stopped,
         )
-        locked = self.service.locked()
         try:
             ended = Ended(outcome=_applied(client, outside, wanted, wait=wait))
         except Killed:
@@ -226,7 +225,7 @@ class World:
         finally:
             if not self.disk.is_off:
                 disk.release()
-        if left := self.service.locked() - locked:
+        if left := client.locked & self.service.tasks.keys():
             raise BrokenPromiseError(f"an editing lock was not released: {', '.join(sorted(left))}")
         return ended
 
