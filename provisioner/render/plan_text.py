@@ -259,7 +259,9 @@ def _block(pen: Pen, group: Group) -> Iterator[str]:
         yield from _deleted(pen, change)
     elif change.action is Action.UPDATE and _is_whole(change):
         yield from pair_lines(pen, "", head, 1)
-        if change.reason is not Reason.MOVED:
+        if change.reason is Reason.RUN_STATE:
+            yield pen.line(1, "", f"# ({counted(len(change.after or {}), 'unchanged field')} hidden)")
+        elif change.reason is not Reason.MOVED:
             yield from body_lines(pen, symbol, shown_body(change.after) or {})
     elif _is_whole(change):
         yield from body_lines(

@@ -30,11 +30,11 @@ _ENDS = r"(?:[ ]*(?:[,\]}\n]|\Z)|[ ]+#)"
 
 _UNUSUAL = re.compile(
     # Of all places, only those where one of these characters stands are looked at.
-    r"""[-+.!&*|>@`%?<:0-9](?:(?<=<)<|(?<=:)[,\[\]{}"']|(?<=:)(?<![^\s\[{,].)|(?<![^\s\[{,:].)(?:"""
+    r"""[-+._!&*|>@`%?<:0-9](?:(?<=<)<|(?<=:)[,\[\]{}"']|(?<=:)(?<![^\s\[{,].)|(?<![^\s\[{,:].)(?:"""
     # A tag, an anchor, an alias, a block of text, a directive, what is reserved, a key told by a mark.
     r"(?<=[!&*|>@`%?])"
     # The mark of a document, and what some reader takes for a number though it is no integer as written.
-    r"|(?<=\.)[.0-9A-Za-z]|(?<=\+)[.0-9]|(?<=-)(?:[-.0]|[1-9](?![0-9]{0,14}" + _ENDS + "))"
+    r"|(?<=_)[-+._0-9]|(?<=\.)[._0-9A-Za-z]|(?<=\+)[._0-9]|(?<=-)(?:[-._0]|[1-9](?![0-9]{0,14}" + _ENDS + "))"
     r"|(?<=0)(?!" + _ENDS + r")|(?<=[1-9])(?![0-9]{0,14}" + _ENDS + "))"
     r")"
 )

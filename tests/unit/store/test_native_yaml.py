@@ -1,9 +1,12 @@
 """The native reader: what it reads is what the strict reader reads, and whatever may be something else it leaves."""
 
+from collections.abc import Iterator
+from itertools import product
+
 import pytest
 
 from provisioner.core.address import JSONValue
-from provisioner.core.document import MAX_NESTING
+from provisioner.core.document import MAX_NESTING, resolve
 from provisioner.store.documents import parse_text
 from provisioner.store.native_yaml import UnusualError, read_usual
 from provisioner.store.strict_yaml import parse_yaml
@@ -50,6 +53,42 @@ def test_the_two_readers_agree_on_everything_that_both_read() -> None:
             disagreements.append(f"seed {seed}: {text!r}\n{disagreement}")
     assert disagreements == []
     assert read > DOCUMENTS / 10, "too few of them are read natively to say anything"
+
+
+def _short_words() -> Iterator[str]:
+    """Everything that is short and that somebody might take for a number, a truth value or nothing."""
+    for length in (1, 2, 3):
+        yield from map("".join, product("019_+-.eExobafnNiItTrRuUlLsSyYdD~:,", repeat=length))
+    yield from map("".join, product("01_+-.e", repeat=5))
+    yield from (
+        "Infinity",
+        "-inf",
+        "nan",
+        "NAN",
+        "nULL",
+        "tRUE",
+        "Yes",
+        "off",
+        "None",
+        "1,5",
+        "1 000",
+        "12:30:45",
+        "٣",
+        "１",
+    )
+
+
+def test_no_short_word_is_read_as_something_else() -> None:
+    """A name like ``_100`` stays a name."""
+    misread = []
+    for word in _short_words():
+        try:
+            value, _ = read_usual(f"a: {word}\n")
+        except UnusualError:
+            continue
+        if not _same(value, {"a": resolve(word)}):
+            misread.append(word)
+    assert misread == []
 
 
 @pytest.mark.parametrize(
