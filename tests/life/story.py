@@ -16,13 +16,16 @@ from typing import Any
 from life.console import Console
 from life.project import IGNORABLE, UNSET, BrokenError, Project, Task, as_api, is_fit, plain
 from life.trees import (
+    KEYS,
     ORDERED,
     Differences,
     Path,
+    Tree,
     at,
     copied,
     differences,
     items,
+    label,
     leaves,
     meaning,
     put,
@@ -276,9 +279,7 @@ class Story(Project):
                 task.is_gone = False
             elif action == "update":
                 task.applied = self._effective(task, base)
-                left = {name: task.live[name] for name in task.ignored if name in task.live}
-                rest = {name: value for name, value in task.applied.items() if name not in task.ignored}
-                task.live = copied({**rest, **left})
+                task.live = _live_after(task, base, task.applied)
             elif not task.is_gone:
                 task.applied = copied(base)
             task.recorded_as = task.address
@@ -326,10 +327,11 @@ class Story(Project):
                     holder, key = place
                     holder[key] = texts[address, path]
                     self._take(task, path, texts[address, path])
-            task.applied = self._seen(task)
-        for task in self.tasks.values():
-            if task.applied is not None and task.address in drifts:
-                task.applied = copied(task.applied)
+            task.applied = copied(self._seen(task))
+            for path in fields or {}:
+                if isinstance(texts[address, path], str) and (address, labels[address, path]) in written:
+                    put(task.applied, path, texts[address, path])
+                    put(task.live, path, texts[address, path])
         self._check_files(comments)
         self._check_plan()
         self._check_drift()
@@ -442,6 +444,27 @@ class Story(Project):
                 said = None if place is None else place[0][place[1]]
                 if "NodeMapping" not in path and meaning(said) != meaning(as_text(at(task.live, path))):
                     raise BrokenError(f"export: {name}: {path} is {said!r}, not {at(task.live, path)!r}")
+
+
+def _live_after(task: Task, before: Tree, applied: Tree) -> Tree:
+    """What is there after an update: what is ignored is as others have it."""
+    left = {name: task.live[name] for name in task.ignored if name in task.live}
+    rest = {name: value for name, value in applied.items() if name not in task.ignored}
+    if "Mappings" in left:
+        left["Mappings"] = _following(left["Mappings"], before, applied)
+    live: Tree = copied({**rest, **left})
+    return live
+
+
+def _following(mappings: Tree, before: Tree, after: Tree) -> Tree:
+    """Mappings that others made, when the author gives the nodes other ids."""
+    new = {node["Name"]: node.get("Id") for node in after.get("Nodes", {}).values()}
+    ids = {node.get("Id"): new.get(node["Name"]) for node in before.get("Nodes", {}).values()}
+    moved = {}
+    for mapping in mappings.values():
+        ends = {name: ids.get(mapping[name]) or mapping[name] for name in KEYS["Mappings"]}
+        moved[label(ends, "Mappings")] = {**mapping, **ends}
+    return moved
 
 
 # ── one story ───────────────────────────────────────────────────────────────
