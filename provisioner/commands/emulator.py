@@ -43,8 +43,9 @@ def _greeting(url: str) -> str:
     fault = json.dumps({"kind": Kind.DROP_ANSWER, "action": "CreateIntegrationTask", "count": 1})
     return (
         f"Serving on {url}\n"
+        "Ctrl-C ends it. To use it from another terminal:\n"
+        f"  export TENCENTCLOUD_SECRET_ID={identity} TENCENTCLOUD_SECRET_KEY={key}\n"
         f"  provisioner apply --endpoint {url}\n"
-        f"with TENCENTCLOUD_SECRET_ID={identity} TENCENTCLOUD_SECRET_KEY={key}. Ctrl-C ends it.\n"
         f"Faults are programmed like this one, an answer that is lost:\n"
         f"  curl -H '{TOKEN_HEADER}: {key}' -d '{fault}' {url}{ADMIN}faults\n"
         f"Kinds: {', '.join(Kind)}."
