@@ -191,9 +191,8 @@ class Maker:
             tree["OfflineTaskAddEntity"] = self._some(_SCHEDULE_FIELDS, 0.4) or {"CycleType": 3}
         self._give_nodes(tree)
         if self._is_china and random.random() < 0.5:
-            tree["TagList"] = {key: {"Key": key, "Value": self.filled()} for key in self._names()} or {
-                "k": {"Key": "k"}
-            }
+            tags = [self.new_item("TagList") for _ in range(random.randint(1, 3))]
+            tree["TagList"] = {tag["Key"]: tag for tag in tags}
             tree["TaskImportInfo"] = {"WorkFlowName": self.filled(), "IsImport": False}
         return tree
 
