@@ -260,8 +260,14 @@ class _Command:
         if self._chosen.allow_state_loss or not loses_state(plan):
             return
         self._show(plan)
-        flags = ["--allow-state-loss"]
-        again = next_command(self._options, self._chosen.verb, targets=self._chosen.targets, flags=flags)
+        chosen = self._chosen
+        if chosen.plan_file:
+            again = next_command(
+                self._options, chosen.verb, flags=["--allow-state-loss"], file=chosen.plan_file
+            )
+        else:
+            flags = [*(["--refresh"] if chosen.refresh else []), "--allow-state-loss"]
+            again = next_command(self._options, chosen.verb, targets=chosen.targets, flags=flags)
         ensure_state_kept(plan, again)
 
     def _approved(self, plan: Plan) -> bool:

@@ -250,7 +250,7 @@ def _run(written: Mapping[str, JSONValue], info: JSONObject, remarks: Remarks) -
     if start is not None and moment is None:
         why = (
             f"start_from is {shown(start)}: write a time with its zone, such as 2026-01-31T08:00:00Z, or "
-            "Unix milliseconds"
+            "Unix milliseconds, from the year 2000 on"
         )
         remarks.faults.append(Fault((RUN, "start_from"), why))
     if start is not None and state is not RunState.RUNNING:

@@ -15,7 +15,7 @@ from provisioner.core.diff import FieldChange, diff
 from provisioner.core.drift import Observed, as_observed, is_comparable
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, rearranged
-from provisioner.core.run_state import RUN, Job, RunChange, RunSpec, run_change, stays_in_production
+from provisioner.core.run_state import ALIVE, RUN, Job, RunChange, RunSpec, run_change, stays_in_production
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 
 
@@ -85,6 +85,9 @@ class Change:
 
     spec: TaskSpec | None = None
     """What is asked for; None for a delete, and in a plan that was read from a file."""
+
+    job: Job | None = None
+    """Of a task that is to go: what its job was last seen to do, where that hinders it."""
 
     renamed_from: Address | None = None
     """For a create: the only task that is to go and is the same but for its name; a hint, nothing more."""
@@ -493,4 +496,5 @@ def _delete(address: Address, record: TaskRecord, attempt: Attempt | None, origi
         after=None,
         fields=(),
         source=None,
+        job=record.run.job if record.run is not None and record.run.job in ALIVE else None,
     )

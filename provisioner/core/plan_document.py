@@ -243,6 +243,7 @@ def _change(change: Change, previous: Mapping[Address, Address]) -> dict[str, An
         "task_id": change.task_id,
         "source": None if source is None else {"file": source.file, "line": source.line},
         "renamed_from": change.renamed_from,
+        "job": change.job,
         "consequence": consequence_of(change).value,
         "ignored": list(change.ignored),
         "change": {
@@ -365,6 +366,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         fields=tuple(_read_field(field) for field in _list(document["field_changes"])),
         ignored=tuple(_typed(name, str) for name in _list(document["ignored"])),
         renamed_from=None if renamed_from is None else Address(_typed(renamed_from, str)),
+        job=None if document["job"] is None else Job(document["job"]),
         source=None if source is None else Source(_typed(source["file"], str), _typed(source["line"], int)),
         run=None if document.get("run") is None else _read_run(document["run"]),
     )

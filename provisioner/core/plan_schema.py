@@ -107,6 +107,10 @@ def _change() -> Schema:
             "type": ["string", "null"],
             "description": "For a create: the task that is to go and is the same but for its name.",
         },
+        job={
+            "enum": [*(job.value for job in Job), None],
+            "description": "For a delete: what its job was last seen to do, where that hinders it.",
+        },
         consequence={
             "enum": _CONSEQUENCES,
             "description": "The worst that it does to a task that runs; from the worst to none.",

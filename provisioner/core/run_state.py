@@ -115,10 +115,15 @@ _ON_CHANGE: Mapping[OnChange, Step] = {
     OnChange.RESTART: Step.SUBMIT_RESTARTING,
     OnChange.DISCARD_STATE: Step.SUBMIT_DISCARDING,
 }
+_FIRST_MOMENT = 946_684_800_000
+"""The year 2000."""
+
 _LAST_MOMENT = 253_402_300_800_000
 _MOMENT_DIGITS = 20
 _AT_REST = frozenset({Job.NONE, Job.READY, Job.STOPPED})
-_ALIVE = frozenset({Job.RUNNING, Job.SUSPENDED})
+ALIVE = frozenset({Job.RUNNING, Job.SUSPENDED})
+"""Jobs whose tasks the service does not delete."""
+
 _HAS_STATE = frozenset(Job) - _AT_REST
 """Jobs that may have read up to somewhere: a stop, and a discard, lose that."""
 
@@ -244,7 +249,7 @@ def steps_for(wish: RunSpec, run: RunRecord, digest: str) -> tuple[Step, ...]:
             return () if job is Job.SUSPENDED or refusal(wish, job) else (Step.SUSPEND,)
         case RunState.STOPPED:
             # A job that has failed does not run, and the service stops only what does.
-            return (Step.STOP, *submit) if job in _ALIVE else submit
+            return (Step.STOP, *submit) if job in ALIVE else submit
         case _:
             assert_never(wish.state)
 
@@ -421,7 +426,7 @@ def without_effect(run: RunRecord, seen: Production) -> RunRecord:
 
 def with_job(run: RunRecord, job: Job) -> RunRecord:
     """What is known once a job is seen to do something; one that somebody started runs what is submitted."""
-    is_started = run.job in _AT_REST and job in _ALIVE and run.step is None and not run.current
+    is_started = run.job in _AT_REST and job in ALIVE and run.step is None and not run.current
     return replace(run, job=job, current=run.digest if is_started else run.current)
 
 
@@ -505,5 +510,5 @@ def start_moment(value: JSONValue) -> int | None:
 
 
 def is_moment(milliseconds: int) -> bool:
-    """Whether a clock can show it: from 1970 to the end of the year 9999."""
-    return 0 <= milliseconds < _LAST_MOMENT
+    """Whether a job can be meant to start there: what is before the year 2000 was written in seconds."""
+    return _FIRST_MOMENT <= milliseconds < _LAST_MOMENT

@@ -170,7 +170,9 @@ def _complaint(error: Violation) -> str:
         case "const":
             return f"must be {shown(expected)}, not {shown(value)}"
         case "enum":
-            return f"cannot be {shown(value)}{nearest(str(value), [str(item) for item in expected])}"
+            allowed = [str(item) for item in expected]
+            hint = nearest(value, allowed) if isinstance(value, str) else ""
+            return f"cannot be {shown(value)}{hint or ': write ' + ', '.join(allowed)}"
         case keyword:
             if expected == ADDRESS_PATTERN:
                 return address_complaint(str(value))

@@ -40,6 +40,9 @@ from provisioner.errors import ApiError
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
+_LONG_ENOUGH_SECONDS = 60.0
+"""A job that had failed before and still shows that after so long has failed again."""
+
 _MOST_TURNS = 12
 """More than any way through the table takes, were nobody else at it."""
 
@@ -197,8 +200,11 @@ class _Job:
             # A job that had failed before still shows that until the service has begun with it.
             if seen.job is Job.FAILED and (was_moving or run.job is not Job.FAILED):
                 yield Saw(run=settled(self._now(run), seen))
-                return self._ended(Refused(code=f"Status {seen.status}", message="its job has failed"))
+                return self._failed(seen)
             if not (yield from self._waits(step, seen, waited)):
+                if seen.job is Job.FAILED and waited >= _LONG_ENOUGH_SECONDS:
+                    yield Saw(run=settled(self._now(run), seen))
+                    return self._failed(seen)
                 return self._not_reached(step, seen, waited)
             waited += _pause(waited)
             looked = yield from self._looked()
@@ -241,6 +247,9 @@ class _Job:
     def _good(self) -> Result:
         reply = Done(task_id=self._record().task_id, request_id="")
         return self._ended(reply if self.body is None or self.sent else self.body.reply)
+
+    def _failed(self, seen: Production) -> Result:
+        return self._ended(Refused(code=f"Status {seen.status}", message="its job has failed"))
 
     def _unknown(self, message: str) -> Result:
         return self._ended(Unknown(code="NotReached", message=message))

@@ -176,7 +176,7 @@ def _are_many(changes: Iterable[Change], action: Action) -> bool:
 
 
 def _line_key(change: Change) -> Hashable:
-    return change.action, change.reason, change.project_id, _folder(change), change.run
+    return change.action, change.reason, change.project_id, _folder(change), change.run, change.job
 
 
 def _block_key(change: Change) -> Hashable:
@@ -327,6 +327,9 @@ def _why(group: Group) -> Iterator[str]:
         why = why.replace("this address", "these addresses")
     if why:
         yield f"  # ({why})"
+    if change.job is not None:
+        whose = "its job was" if len(group) == 1 else "their jobs were"
+        yield f"  # ({whose} {change.job} when last seen: that is deleted only with --stop-running)"
 
 
 def _head(change: Change, *, alone: bool) -> Pairs:

@@ -541,7 +541,9 @@ def test_a_saved_plan_says_what_becomes_of_jobs_and_is_held_to_the_flag(
     assert change["change"]["before"] == change["change"]["after"]
     assert (change["run"]["steps"], change["run"]["loses_state"]) == (["stop"], True)
     assert '~ state = "running" -> "stopped"' in remote.run("show", "p.json").out
-    assert remote.run("apply", "p.json").code == 1
+    refused = remote.run("apply", "p.json")
+    assert refused.code == 1
+    assert "provisioner apply --allow-state-loss p.json" in refused.err
     assert remote.run("apply", "--allow-state-loss", "p.json").code == 0
     assert _task(emulator)["Status"] == STOPPED
     assert "job             = stopped, version 1" in remote.run("state", "show", "orders").out

@@ -31,7 +31,7 @@ WRONG = {
     "TaskInfo: {SyncType: 2, TaskType: 202, Status: 1, CreatorUin: 'ü\U0001f600'}\n",
     "gone.yaml": "name: gone-1\nremoved: {destroy: false}\n---\nname: gone-2\nremoved: {destroy: true}\n",
     "renamed.yaml": "name: renamed\nmoved: {from: [was-2, was-1]}\nTaskInfo: {SyncType: 2}\n",
-    "running.yaml": "name: running\nrun: {state: running, start_from: 7}\nTaskInfo: {SyncType: 2}\n",
+    "running.yaml": "name: running\nrun: {state: running, start_from: 1700000000000}\nTaskInfo: {SyncType: 2}\n",
     "text.json": '{"name": "j", "TaskInfo": {"SyncType": 2, "Description": "\\ud800 \\n"}}',
 }
 

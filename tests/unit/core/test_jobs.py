@@ -47,6 +47,9 @@ from provisioner.errors import StateDamagedError, UsageError
 from records import some_attempt, some_header, some_record, some_state
 
 CHECKER = Checker(manifest_schema())
+MOMENT = 1_700_000_000_000
+"""Unix milliseconds."""
+
 RUNS = RunSpec(state=RunState.RUNNING)
 STOPPED = RunSpec(state=RunState.STOPPED)
 T = Address("t")
@@ -67,8 +70,8 @@ def parsed(run: JSONValue, task_type: int = 201) -> Parsed:
         (None, None),
         ({"state": "draft"}, RunSpec(state=RunState.DRAFT)),
         ({"state": "running", "on_change": "restart"}, replace(RUNS, on_change=OnChange.RESTART)),
-        ({"state": "running", "start_from": 7}, replace(RUNS, start_from=7)),
-        ({"state": "running", "start_from": "1970-01-01T00:00:01Z"}, replace(RUNS, start_from=1000)),
+        ({"state": "running", "start_from": MOMENT}, replace(RUNS, start_from=MOMENT)),
+        ({"state": "running", "start_from": "2023-11-14T22:13:20Z"}, replace(RUNS, start_from=MOMENT)),
     ],
 )
 def test_what_a_job_is_to_do_is_read_and_is_no_part_of_the_digest(
@@ -90,9 +93,10 @@ def test_what_a_job_is_to_do_is_read_and_is_no_part_of_the_digest(
         ({"state": "running", "else": 1}, 201, ["run.else"]),
         ({"state": "running", "start_from": 1.5}, 201, ["run.start_from"]),
         ({"state": "running", "start_from": "soon"}, 201, ["run.start_from"]),
+        ({"state": "running", "start_from": MOMENT // 1000}, 201, ["run.start_from"]),
         ({"state": "stopped", "start_from": "soon"}, 201, ["run.start_from", "run.start_from"]),
         ({"state": "suspended"}, 202, ["run.state"]),
-        ({"state": "running", "start_from": 1}, 202, ["run.state"]),
+        ({"state": "running", "start_from": MOMENT}, 202, ["run.state"]),
     ],
 )
 def test_what_cannot_be_asked_for_has_its_place(
@@ -219,7 +223,7 @@ def test_every_change_of_a_job_is_written_and_read(
     run: RunRecord | None, state: RunState, fields: dict[str, Any]
 ) -> None:
     """As the schema says, byte for byte the same again."""
-    start = 7 if state is RunState.RUNNING else None
+    start = MOMENT if state is RunState.RUNNING else None
     plan = planned(a_spec("t", run=RunSpec(state=state, start_from=start), **fields), applied(run))
     data = encode_plan(plan)
     assert encode_plan(decode_plan(data, "p")) == data
@@ -228,7 +232,9 @@ def test_every_change_of_a_job_is_written_and_read(
 
 def test_a_forged_start_is_refused() -> None:
     """A clock has to show it."""
-    plan = planned(a_spec("t", run=replace(RUNS, start_from=7)), applied(RunRecord(job=Job.NONE, digest="x")))
+    plan = planned(
+        a_spec("t", run=replace(RUNS, start_from=MOMENT)), applied(RunRecord(job=Job.NONE, digest="x"))
+    )
     document = json.loads(encode_plan(plan))
     document["resource_changes"][0]["run"]["start_from"] = 10**30
     text = json.dumps(

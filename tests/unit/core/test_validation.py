@@ -195,6 +195,11 @@ WORDS: dict[str, tuple[Checker, JSONValue, list[tuple[str, str]]]] = {
             )
         ],
     ),
+    "no-choice": (
+        MANIFEST,
+        {"name": "a", "TaskInfo": {}, "run": {"state": 3}},
+        [("run.state", "run.state cannot be 3: write draft, submitted, running, suspended, stopped")],
+    ),
     "empty-address": (
         MANIFEST,
         {"name": "", "TaskInfo": {}},

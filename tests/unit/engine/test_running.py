@@ -209,6 +209,21 @@ def test_a_job_that_had_failed_is_given_the_time_to_begin() -> None:
     assert job_of(world).job is Job.RUNNING
 
 
+def test_a_job_that_had_failed_and_shows_nothing_else_has_failed_again() -> None:
+    """Once it had the time to begin; the next plan begins with that."""
+    world = running()
+    world.api.tasks[ID].status = STATUSES[Job.FAILED]
+    change = world.plan(a_job(info=CHANGED)).changes[0]
+    world.limits = RunLimits(seconds=10, late=WINDOW_SECONDS)
+    world.api.ends_in[Step.SUBMIT_KEEPING] = STATUSES[Job.FAILED]
+    (failure,) = world.carry_out([change]).failures
+    assert isinstance(failure.reply, Unknown)
+    world.limits = RunLimits(seconds=100, late=WINDOW_SECONDS)
+    (failure,) = world.apply(a_job(info=CHANGED)).failures
+    assert failure.reply == Refused(code="Status 7", message="its job has failed")
+    assert (job_of(world).job, job_of(world).step) == (Job.FAILED, None)
+
+
 def test_what_is_not_reached_in_time_is_unknown_and_recorded() -> None:
     """The next plan says so; the next run looks, and sends nothing that was sent."""
     world = World()

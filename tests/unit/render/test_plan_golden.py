@@ -196,7 +196,8 @@ def risks() -> Plan:
 
 
 def jobs() -> Plan:
-    """Everything that can become of a job: new, changed, lost, not known, pending, waiting, no draft."""
+    """Everything that can become of a job: new, changed, lost, not known, pending, waiting, no draft, only to be submitted, and
+    of a task that goes while its job runs."""
 
     def wish(state: str, on_change: str = "keep_state", start: int | None = None) -> RunSpec:
         return RunSpec(state=RunState(state), on_change=OnChange(on_change), start_from=start)
@@ -249,6 +250,10 @@ def jobs() -> Plan:
         a_spec("new", Nodes=None, Mappings=None, run=wish("running", start=1_769_817_600_000)),
         a_spec("new-draft", Nodes=None, Mappings=None, run=wish("draft")),
     ]
+    goes, behind = (a_spec(name, Nodes=None, Mappings=None) for name in ("goes", "submits"))
+    records["goes"] = a_record(goes, run=runs)
+    records["submits"] = a_record(behind, run=replace(runs, digest="of another body", current=""))
+    desired.append(replace(behind, run=wish("submitted")))
     return a_plan(*desired, *new, state=a_state(records=records))
 
 
