@@ -15,7 +15,16 @@ from provisioner.core.diff import FieldChange, diff
 from provisioner.core.drift import Observed, as_observed, is_comparable
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, rearranged
-from provisioner.core.run_state import ALIVE, RUN, Job, RunChange, RunSpec, run_change, stays_in_production
+from provisioner.core.run_state import (
+    ALIVE,
+    RUN,
+    Job,
+    RunChange,
+    RunSpec,
+    RunState,
+    run_change,
+    stays_in_production,
+)
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 
 
@@ -392,7 +401,9 @@ def _with_run(
 def _run_fields(run: RunChange) -> tuple[FieldChange, ...]:
     """What differs, beside the fields of the body."""
     before = None if run.before is Job.UNKNOWN else run.before.value
-    if before == run.after.value:
+    # To submit leaves a job to do what it does.
+    stays = run.after is RunState.SUBMITTED and run.before not in (Job.NONE, Job.UNKNOWN)
+    if stays or before == run.after.value:
         return ()
     return (FieldChange(path=(RUN, "state"), before=before, after=run.after.value),)
 

@@ -256,7 +256,9 @@ class _Job:
 
     def _not_reached(self, step: Step | None, seen: Production, waited: float) -> Result:
         what = f"{_called(step)} was accepted" if step is not None else "something is done to it"
-        return self._unknown(f"{what}; after {waited:.0f} s its job is {seen.job}")
+        waits = step in COMMIT_TYPES and seen.job in (Job.NONE, Job.READY, Job.STOPPED)
+        hint = "; perhaps its version waits for approval in WeData" if waits else ""
+        return self._unknown(f"{what}; after {waited:.0f} s its job is {seen.job}{hint}")
 
     def _ended(self, reply: Reply) -> Result:
         done = self.done | (self.body.done if self.body is not None else frozenset())

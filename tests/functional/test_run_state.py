@@ -338,7 +338,9 @@ def test_an_approval_that_nobody_tells_of_is_unknown_and_not_submitted_twice(
     """The international site says no more than that it accepts: exit 6, and it is looked at."""
     emulator.switches.set({"approval": "needed"})
     _ask(remote, "state: running")
-    assert _apply(remote).code == 6
+    ran = _apply(remote)
+    assert ran.code == 6
+    assert "perhaps its version waits for approval in WeData" in ran.out + ran.err
     approval = _task(emulator)["_approval"]
     assert _apply(remote).code == 6
     assert _task(emulator)["_approval"] == approval
