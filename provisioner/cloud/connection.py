@@ -21,11 +21,14 @@ import http.client
 import io
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -239,8 +242,35 @@ class _WatchedHTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _WatchedHTTPS
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The connections to one URL, and how the first line of a request names it."""
+
+    _pool: HTTPConnectionPool
+    _target: str
+
+    def post(self, body: bytes, headers: Mapping[str, str], timeout: Timeout) -> BaseHTTPResponse:
+        """Send once; repeats and redirects nothing. The caller closes the answer and releases its connection.
+
+        Raises:
+            urllib3.exceptions.HTTPError, http.client.HTTPException, OSError: there is no answer.
+        """
+        return self._pool.urlopen(
+            "POST",
+            self._target,
+            body=body,
+            headers=headers,
+            timeout=timeout,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+        )
+
+
 class WatchedAdapter(HTTPAdapter):
-    """The library's connection pools, made of watched connections. Repeats and redirects nothing."""
+    """The library's connection pools, made of watched connections."""
 
     def __init__(self, *, pool_size: int) -> None:
         super().__init__(pool_connections=1, pool_maxsize=pool_size, max_retries=0)
@@ -255,6 +285,19 @@ class WatchedAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **kwargs)
         _watch_pools_of(manager)
         return manager
+
+    def route(self, url: str, *, verify: str | bool, proxies: Mapping[str, str]) -> "Route":
+        """How requests to this URL go. The library works it out anew for each; here it never changes.
+
+        Raises:
+            OSError: there is no file ``verify``.
+            requests.exceptions.RequestException: the proxy's URL is none.
+        """
+        request = PreparedRequest()
+        request.prepare(method="POST", url=url)
+        pool: Any = self.get_connection_with_tls_context(request, verify, proxies=dict(proxies))
+        self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # the library has no types for it
+        return Route(pool, self.request_url(request, dict(proxies)))
 
     def close(self) -> None:
         """Close every connection that is kept; the library leaves it to the collection of garbage."""

@@ -16,7 +16,7 @@ Texts of the library's exceptions are never repeated: some quote the headers.
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -24,12 +24,12 @@ from http.client import HTTPException
 from socket import gaierror
 from typing import Any, NoReturn
 
-from requests import PreparedRequest, Response
-from requests.exceptions import RequestException, Timeout
+from requests.exceptions import RequestException
+from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import DecodeError, HTTPError, ProxyError
 from urllib3.exceptions import TimeoutError as LibraryTimeoutError
 
-from provisioner.cloud.connection import Watch, WatchedAdapter, watched
+from provisioner.cloud.connection import Route, Watch, WatchedAdapter, watched
 from provisioner.cloud.endpoint import Endpoint
 from provisioner.cloud.failures import shown
 from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
@@ -95,13 +95,14 @@ class Transport:
         self._timeouts = timeouts or Timeouts()
         self._monotonic = monotonic
         self._adapter = WatchedAdapter(pool_size=connections)
+        self._route: Route | None = None
 
     def exchange(self, payload: bytes, headers: Mapping[str, str]) -> Happened:
         """Send these bytes once and say what happened. Never raises."""
         deadline = self._monotonic() + self._timeouts.total
         watch = Watch(deadline=deadline, wait_seconds=self._timeouts.read, monotonic=self._monotonic)
         try:
-            with watched(watch), closing(self._send(payload, headers)) as response:
+            with watched(watch), self._answer(payload, headers) as response:
                 return _happened(response)
         except _TRANSLATED as error:
             return self._failure(error, has_sent=watch.has_sent)
@@ -110,17 +111,22 @@ class Transport:
         """Close every connection that is kept."""
         self._adapter.close()
 
-    def _send(self, payload: bytes, headers: Mapping[str, str]) -> Response:
-        request = PreparedRequest()
-        request.prepare(method="POST", url=self.endpoint.url, headers=dict(headers), data=payload)
-        timeouts = (min(self._timeouts.connect, self._timeouts.total), self._timeouts.read)
-        return self._adapter.send(
-            request, stream=True, timeout=timeouts, verify=self._verify, proxies=self._proxies
-        )
+    @contextmanager
+    def _answer(self, payload: bytes, headers: Mapping[str, str]) -> Iterator[BaseHTTPResponse]:
+        """The beginning of the answer, for as long as a ``with`` lasts."""
+        if self._route is None:
+            self._route = self._adapter.route(self.endpoint.url, verify=self._verify, proxies=self._proxies)
+        connect = min(self._timeouts.connect, self._timeouts.total)
+        response = self._route.post(payload, headers, Timeout(connect=connect, read=self._timeouts.read))
+        try:
+            yield response
+        finally:
+            response.close()
+            response.release_conn()
 
     def _failure(self, error: Exception, *, has_sent: bool) -> Happened:
         causes = list(_causes(error))
-        is_late = any(isinstance(cause, TimeoutError | LibraryTimeoutError | Timeout) for cause in causes)
+        is_late = any(isinstance(cause, TimeoutError | LibraryTimeoutError) for cause in causes)
         if not has_sent:
             is_passing = not any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
             return NotSent(reason=self._why_not_sent(causes, is_late=is_late), is_passing=is_passing)
@@ -179,8 +185,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 # ── the answer ──────────────────────────────────────────────────────────────
 
 
-def _happened(response: Response) -> Happened:
-    status = response.status_code
+def _happened(response: BaseHTTPResponse) -> Happened:
+    status = response.status
     if status != 200:
         # The body is not read: the service itself answers everything with 200, its errors included.
         return Unusable(code=f"HTTP {status}", reason=f"the HTTP status is {status}", status=status)
@@ -198,10 +204,10 @@ def _happened(response: Response) -> Happened:
     return _judged(document, _server_time(response.headers.get("Date")))
 
 
-def _body(response: Response) -> bytes | None:
+def _body(response: BaseHTTPResponse) -> bytes | None:
     """The whole body, decompressed; None if it is larger than it may be."""
     chunks, size = [], 0
-    while chunk := response.raw.read(_CHUNK_BYTES, decode_content=True):
+    while chunk := response.read(_CHUNK_BYTES, decode_content=True):
         size += len(chunk)
         if size > MAX_REPLY_BYTES:
             return None

@@ -12,6 +12,7 @@ names, JSON inside values re-serialised) and the vendor's field notes.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from provisioner.core.address import JSONObject, JSONValue
@@ -158,6 +159,8 @@ def _objects(
     A service that renumbers nodes may renumber the mappings with them or leave them as they were
     written; what fits better is what it did.
     """
+    if not numbers and _are_word_for_word(ours, theirs, rule.key):
+        return list(ours)
     tries = []
     for renumbered in [numbers, {}] if numbers and rule.item == "IntegrationNodeMapping" else [{}]:
         missing: list[FieldChange] = []
@@ -166,6 +169,22 @@ def _objects(
     best, items = min(tries, key=lambda one: (_absent(one[0], path), len(one[0])))
     lost += best
     return items
+
+
+def _are_word_for_word(ours: Sequence[JSONObject], theirs: Sequence[JSONObject], key: Sequence[str]) -> bool:
+    """Whether every item is only text and stands at its place as it was written, as columns usually do.
+
+    Then looking field by field would find the same; it costs ten times as much.
+    """
+    return len(ours) <= len(theirs) and all(map(_is_word_for_word, ours, theirs, repeat(key)))
+
+
+def _is_word_for_word(ours: JSONObject, theirs: JSONObject, key: Sequence[str]) -> bool:
+    for name, value in ours.items():
+        if type(value) is not str or not value or theirs.get(name) != value:
+            return False
+    # A name that only the service gave an item makes its key another one.
+    return all(name in ours or not theirs.get(name) for name in key)
 
 
 def _absent(lost: Sequence[FieldChange], path: Path) -> int:
@@ -281,6 +300,8 @@ def _as_written(theirs: JSONValue, rule: FieldRule | None) -> JSONValue:
 
 def _is_same_text(ours: str, theirs: object) -> bool:
     """Equal as text, or as the JSON that both spell."""
+    if ours == theirs:
+        return True
     if not isinstance(theirs, str | int | float | bool):
         return not ours and theirs is None
     text = record_text(theirs)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from requests import Response
 from urllib3 import HTTPResponse
 
 from builders import PROJECT, STACK, a_plan, a_record, a_spec, a_state, an_attempt
@@ -386,13 +385,9 @@ def _ensure_understood(happened: Happened, seed: str) -> None:
             _ensure_readable(error)
 
 
-def _received(body: bytes, number: int) -> Response:
-    response = Response()
-    response.status_code = 200
+def _received(body: bytes, number: int) -> HTTPResponse:
     headers = {**_HEADERS, "Content-Encoding": "gzip"} if number % 20 == 19 else _HEADERS
-    response.headers.update(headers)
-    response.raw = HTTPResponse(BytesIO(body), headers=headers, status=200, preload_content=False)
-    return response
+    return HTTPResponse(BytesIO(body), headers=headers, status=200, preload_content=False)
 
 
 def test_an_answer(tried: Tried) -> None:

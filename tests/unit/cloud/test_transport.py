@@ -731,7 +731,7 @@ def test_no_exception_escapes(
         connection._THREAD.watch.has_sent = has_sent
         raise error
 
-    monkeypatch.setattr(transport, "_send", fail)
+    monkeypatch.setattr(connection.Route, "post", fail)
     happened = transport.exchange(b"{}", HEADERS)
     assert isinstance(happened, Lost | Unusable if has_sent else NotSent)
     assert SECRET not in repr(happened)

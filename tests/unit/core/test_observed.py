@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from provisioner.core import observed
 from provisioner.core.address import Address
 from provisioner.core.diff import diff, path_label
 from provisioner.core.marker import marker_for, with_marker
@@ -400,3 +401,31 @@ def test_whatever_the_service_shows_is_judged(shown: dict[str, Any]) -> None:
 def test_what_was_kept_as_written_is_kept() -> None:
     """The plainest case of all."""
     assert lost(FULL, FULL) == []
+
+
+columns = st.lists(
+    st.dictionaries(
+        st.sampled_from(["Id", "Name", "SourceSchemaId", "SinkSchemaId"]),
+        st.sampled_from(["1", "2", "", None, 1, True]),
+    ),
+    max_size=4,
+)
+
+
+@given(columns, columns, st.booleans())
+@example([{"SourceSchemaId": "1"}], [{"SinkSchemaId": "2"}], True)
+@example([{"SourceSchemaId": "1", "SinkSchemaId": ""}], [], True)
+def test_a_list_that_is_word_for_word_as_written_is_judged_as_item_by_item(
+    written: list[dict[str, Any]], shown: list[dict[str, Any]], is_added_to: bool
+) -> None:
+    """Looking at all of it at once is only quicker: what it says is what looking at each item says."""
+    if is_added_to:
+        shown = [*(theirs | mine for mine, theirs in zip(written, [*shown, *written], strict=False)), *shown]
+    sides = [
+        {**node(Schema=items), "Mappings": [{"SourceId": "1", "SinkId": "2", "SchemaMappings": items}]}
+        for items in (written, shown)
+    ]
+    at_once = kept(*sides)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(observed, "_are_word_for_word", lambda *_: False)
+        assert kept(*sides) == at_once
