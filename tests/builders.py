@@ -13,6 +13,7 @@ from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 
 PROJECT = "17865298918277529"
 STACK = "0011223344556677"
+SECRET = "hunter2-correct-horse"
 
 
 def columns(count: int, first: int = 101) -> list[dict[str, Any]]:
@@ -180,3 +181,20 @@ def a_plan(
 def body(**fields: Any) -> JSONObject:
     """A canonical body."""
     return compared(normal_task(task_info(**fields), Remarks()))
+
+
+def texts_everywhere(text: str) -> Plan:
+    """A plan with the text in every place that somebody outside decides."""
+    name = text.encode("utf-8", "replace").decode() or "n"
+    text = text.encode("utf-8", "replace").decode()
+    reader = a_node(name, "INPUT", text, Config={name: text, "password": SECRET}, Description=text)
+    more = {**reader, "Config": {"q": f"{text}\n{'x' * 90}"}, "Schema": columns(12)}
+    place = Source(f"{name}.yaml", 3, 1)
+    old = [a_spec("changed", Nodes=[reader], Description=text), a_spec("gone", TaskName=text)]
+    new = [
+        a_spec("changed", Nodes=[more], Description=f"{text}\n{text[::-1]}", source=place),
+        a_spec(
+            "new", Description=text * 9, Config={"secret": SECRET, name: text}, project_id=text, source=place
+        ),
+    ]
+    return a_plan(*new, state=a_state(*old), environment=text, endpoint=text)

@@ -57,6 +57,7 @@ def _operand(name: str, **options: Any) -> Argument:  # noqa: ANN401  # argparse
 
 
 _JSON = _flag("--json", help="print JSON and nothing else on standard output")
+_MARKDOWN = _flag("--markdown", help="print the plan as a comment for a pull request")
 _VERBOSE = _flag("--verbose", help="expand what is summarised")
 _INPUT = _flag("--input", default=True, help="=false: never ask, as nobody is there to answer")
 _LOCK = _flag("--lock", default=True, help="for scripts made for Terraform; the lock cannot be switched off")
@@ -88,7 +89,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("validate", "check every manifest: no network, no state", (_JSON,)),
     Command("plan", "show what apply would do", (
         _flag("--out", metavar="FILE", help="save the plan, for apply FILE"),
-        _JSON,
+        _JSON, _MARKDOWN,
         _flag("--detailed-exitcode", help="exit with 2 if there are changes"),
         _TARGETS,
         _flag("--destroy", help="plan to delete every task"),
@@ -112,7 +113,7 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("show", "show the state, or a saved plan", (
         _PLAN_FILE,
-        _JSON, _VERBOSE,
+        _JSON, _MARKDOWN, _VERBOSE,
     )),
     Command("state list", "list the addresses in the state", (
         _operand("prefix", nargs="?", default="", metavar="PREFIX", help="only those that begin like this"),

@@ -12,6 +12,7 @@ from provisioner.commands.terminal import Terminal
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
+    from provisioner.commands.plan import Form
     from provisioner.commands.project import Options
 
 Run: TypeAlias = "Callable[[Terminal, Namespace], int]"
@@ -64,6 +65,14 @@ def _validate(terminal: Terminal, values: Namespace) -> int:
     return validate(terminal, options_of(values), as_json=values.json)
 
 
+def _form(values: Namespace) -> "Form":
+    from provisioner.commands.plan import Form
+
+    if values.json and values.markdown:
+        raise UsageError("A plan is printed in one form.\nGive --json or --markdown, not both.")
+    return Form.JSON if values.json else Form.MARKDOWN if values.markdown else Form.TEXT
+
+
 def _plan(terminal: Terminal, values: Namespace) -> int:
     from provisioner.commands.plan import plan
 
@@ -71,7 +80,7 @@ def _plan(terminal: Terminal, values: Namespace) -> int:
         terminal,
         options_of(values),
         out=values.out,
-        as_json=values.json,
+        form=_form(values),
         detailed_exitcode=values.detailed_exitcode,
         targets=values.target,
         destroy=values.destroy,
@@ -145,7 +154,7 @@ def _show(terminal: Terminal, values: Namespace) -> int:
         terminal,
         options_of(values),
         plan_file=values.plan_file,
-        as_json=values.json,
+        form=_form(values),
         verbose=values.verbose,
     )
 

@@ -5,6 +5,7 @@ Rule: no network, unless ``--refresh`` asks for what is there to be looked at.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum, auto
 
 from provisioner.commands.lock import last_run
 from provisioner.commands.manifests import Manifests, name_place
@@ -40,12 +41,20 @@ CHANGES = 2
 _SHOWN_TASKS = 5
 
 
+class Form(Enum):
+    """How a plan is printed."""
+
+    TEXT = auto()
+    JSON = auto()
+    MARKDOWN = auto()
+
+
 def plan(  # one parameter a flag
     terminal: Terminal,
     options: Options,
     *,
     out: str | None,
-    as_json: bool,
+    form: Form,
     detailed_exitcode: bool,
     targets: Sequence[str],
     destroy: bool,
@@ -79,18 +88,28 @@ def plan(  # one parameter a flag
         ensure_possible(planned)
         for line in _open_lines(planned, held):
             terminal.say(line)
-        document = encode(planned) if as_json or out else b""
+        document = encode(planned) if form is Form.JSON or out else b""
         if out:
             # Before anything is shown: a result is the last word, and there is one only.
             _save(path, document)
-        if as_json:
-            terminal.document(document.decode())
-        else:
-            terminal.result(render_plan(planned, colour=terminal.colour, verbose=verbose))
+        print_plan(terminal, planned, form, verbose=verbose, document=document)
     if out:
         command = next_command(options, "apply", file=out)
         terminal.say(f"Saved the plan. To carry out exactly this:\n  {command}")
     return CHANGES if detailed_exitcode and not planned.is_empty else 0
+
+
+def print_plan(terminal: Terminal, plan: Plan, form: Form, *, verbose: bool, document: bytes = b"") -> None:
+    """Write a plan to standard output. ``document``: what it is as JSON, if that is known already."""
+    match form:
+        case Form.TEXT:
+            terminal.result(render_plan(plan, colour=terminal.colour, verbose=verbose))
+        case Form.JSON:
+            terminal.document((document or encode(plan)).decode())
+        case Form.MARKDOWN:
+            from provisioner.render.plan_markdown import render_markdown
+
+            terminal.result(render_markdown(plan, verbose=verbose))
 
 
 def load_state(project: Project, backend: LocalBackend) -> State:

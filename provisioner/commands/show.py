@@ -4,31 +4,34 @@ import json
 import os
 
 from provisioner.commands.lock import last_run
-from provisioner.commands.plan import read_saved
+from provisioner.commands.plan import Form, print_plan, read_saved
 from provisioner.commands.project import Options, open_project
 from provisioner.commands.state import known
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address, JSONValue
-from provisioner.core.plan_document import encode, shown_body
+from provisioner.core.plan_document import shown_body
 from provisioner.core.state import State, TaskRecord
-from provisioner.render.plan_text import render_plan
+from provisioner.errors import UsageError
 from provisioner.render.state_text import render_record, render_state, render_state_list
 
 
-def show(terminal: Terminal, options: Options, *, plan_file: str | None, as_json: bool, verbose: bool) -> int:
-    """A saved plan, or the state."""
+def show(terminal: Terminal, options: Options, *, plan_file: str | None, form: Form, verbose: bool) -> int:
+    """A saved plan, or the state.
+
+    Raises:
+        UsageError: the state is to be Markdown.
+    """
     if plan_file is not None:
         plan, _ = read_saved(os.path.abspath(plan_file))
-        if as_json:
-            terminal.document(encode(plan).decode())
-        else:
-            terminal.result(render_plan(plan, colour=terminal.colour, verbose=verbose))
+        print_plan(terminal, plan, form, verbose=verbose)
         return 0
+    if form is Form.MARKDOWN:
+        raise UsageError("Only a plan is printed as Markdown.\nName it: provisioner show --markdown PLANFILE")
     backend = open_project(options).backend()
     state = backend.load()
     if told := last_run(backend.lock):
         terminal.say(told)
-    if as_json:
+    if form is Form.JSON:
         terminal.document(_json(_state_document(state)))
     else:
         terminal.result(render_state(state, colour=terminal.colour))

@@ -71,15 +71,45 @@ Group = Sequence[Change]
 def render_plan(plan: Plan, *, colour: bool, verbose: bool = False) -> str:
     """The whole plan, ending with a newline."""
     pen = Pen(Paint(colour), verbose)
-    blocks = [*_unsettled(plan, pen), *name_blocks(plan, pen)]
+    blocks = [*before_changes(plan, pen)]
     if plan.changes:
         blocks += ["provisioner will perform the following actions:", _legend(plan, pen.paint)]
-        blocks += _blocks(plan, pen)
-    blocks += [*_protection(plan, pen), *not_draft_lines(plan, pen), *_ending(plan, pen)]
+        blocks += ["\n".join(lines) for _, lines in change_blocks(plan, pen)]
+    blocks += [*after_changes(plan, pen), conclusion(plan, pen.paint)]
     return "\n\n".join(blocks) + "\n"
 
 
 # ── around the changes ──────────────────────────────────────────────────────
+
+
+def before_changes(plan: Plan, pen: Pen) -> Iterator[str]:
+    """Blocks about what an apply does first."""
+    yield from _unsettled(plan, pen)
+    yield from name_blocks(plan, pen)
+
+
+def after_changes(plan: Plan, pen: Pen) -> Iterator[str]:
+    """Blocks about what is not sent, and about what the plan is made of."""
+    yield from _protection(plan, pen)
+    yield from not_draft_lines(plan, pen)
+    if plan.origin.targets:
+        lines = address_lines(plan.origin.targets, "  ", verbose=pen.verbose)
+        yield "\n".join(["Only these targets were looked at:", *lines])
+    if not plan.is_empty and plan.origin.refreshed:
+        yield "Refreshed: every change begins with what is in WeData now."
+    if not plan.is_empty and plan.origin.environment:
+        yield f"Environment {quoted(plan.origin.environment)}, endpoint {quoted(plan.origin.endpoint)}."
+
+
+def conclusion(plan: Plan, paint: Paint) -> str:
+    """How much it is, and what is at stake; nothing in it comes from outside."""
+    if plan.is_empty:
+        return _nothing(plan, paint)
+    counts = plan.counts
+    forget = f", {counts.forget} to forget" if counts.forget else ""
+    summary = f" {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy{forget}."
+    said = paint.bold("Plan:") + summary
+    return f"{said}\n{risk_line(plan.changes, paint)}" if plan.changes else said
 
 
 def _legend(plan: Plan, paint: Paint) -> str:
@@ -115,24 +145,6 @@ def _it(count: int) -> str:
     return "it" if count == 1 else "them"
 
 
-def _ending(plan: Plan, pen: Pen) -> Iterator[str]:
-    if plan.origin.targets:
-        lines = address_lines(plan.origin.targets, "  ", verbose=pen.verbose)
-        yield "\n".join(["Only these targets were looked at:", *lines])
-    if plan.is_empty:
-        yield _nothing(plan, pen.paint)
-        return
-    if plan.origin.refreshed:
-        yield "Refreshed: every change begins with what is in WeData now."
-    if plan.origin.environment:
-        yield f"Environment {quoted(plan.origin.environment)}, endpoint {quoted(plan.origin.endpoint)}."
-    counts = plan.counts
-    forget = f", {counts.forget} to forget" if counts.forget else ""
-    summary = f" {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy{forget}."
-    said = pen.paint.bold("Plan:") + summary
-    yield f"{said}\n{risk_line(plan.changes, pen.paint)}" if plan.changes else said
-
-
 def _nothing(plan: Plan, paint: Paint) -> str:
     if plan.origin.destroy:
         return paint.good("No changes.") + " There is nothing to destroy."
@@ -144,10 +156,13 @@ def _nothing(plan: Plan, paint: Paint) -> str:
 # ── what stands together ────────────────────────────────────────────────────
 
 
-def _blocks(plan: Plan, pen: Pen) -> Iterator[str]:
-    """A block for each group, the worst first, and in order of its first change."""
+def change_blocks(plan: Plan, pen: Pen) -> Iterator[tuple[Group, list[str]]]:
+    """Each group with its lines, of which the first is a heading.
+
+    The worst comes first, then what comes first in order of address.
+    """
     if pen.verbose:
-        yield from ("\n".join(_block(pen, [change])) for change in by_risk(plan.changes))
+        yield from (([change], [*_block(pen, [change])]) for change in by_risk(plan.changes))
         return
     in_lines = {action for action in Action if _are_many(plan.changes, action)}
     groups: dict[Hashable, list[Change]] = {}
@@ -156,7 +171,7 @@ def _blocks(plan: Plan, pen: Pen) -> Iterator[str]:
         groups.setdefault(key, []).append(change)
     for group in groups.values():
         as_lines = _is_whole(group[0]) and group[0].action in in_lines
-        yield "\n".join(_one_line_each(pen, group) if as_lines else _block(pen, group))
+        yield group, [*(_one_line_each(pen, group) if as_lines else _block(pen, group))]
 
 
 def _is_whole(change: Change) -> bool:

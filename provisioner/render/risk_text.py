@@ -11,7 +11,9 @@ from provisioner.core.plan import Action, Change
 from provisioner.core.risk import cannot_be_cleared, consequence_of, counted_risks, field_effect, run_effect
 from provisioner.render.words import Paint, Pen, label
 
-_ALARMING = frozenset({Consequence.DELETES, Consequence.RECREATES, Consequence.LOSES_POSITION})
+ALARMING = frozenset({Consequence.DELETES, Consequence.RECREATES, Consequence.LOSES_POSITION})
+"""What a person must not overlook."""
+
 _COUNTED = {
     Consequence.DELETES: ("deleted", "deleted"),
     Consequence.RECREATES: ("recreated", "recreated"),
@@ -71,4 +73,4 @@ def _remark(change: Change, field: FieldChange) -> str:
 
 
 def _painted(text: str, consequence: Consequence, paint: Paint) -> str:
-    return paint.alarm(text) if consequence in _ALARMING else text
+    return paint.alarm(text) if consequence in ALARMING else text

@@ -82,8 +82,14 @@ class Pen:
     symbols: bool = True
     """Whether there is a column for symbols; the state has none."""
 
+    is_diff: bool = False
+    """Whether symbols stand at the beginning of the line, as those of a diff, which other tools colour."""
+
     def line(self, depth: int, symbol: str, text: str) -> str:
         """One line."""
+        if self.is_diff:
+            # In a diff a change in place is marked by an exclamation mark.
+            return f"{symbol.replace('~', '!'):<4}{'    ' * depth}{text}".rstrip(" ")
         mark = f"{self.paint.symbol(symbol)} " if self.symbols else ""
         return f"{'    ' * depth}{mark}{text}".rstrip(" ")
 

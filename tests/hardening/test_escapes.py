@@ -75,7 +75,16 @@ def outputs(project: Project, *commands: str, code: int = 0) -> str:
 
 
 LOOKING = ("show", "show --json", "state list", "state list --json", "state show x", "state show x --json")
-PLANNING = ("plan", "plan --verbose", "plan --json", "plan --out saved", "show saved", "show saved --json")
+PLANNING = (
+    "plan",
+    "plan --verbose",
+    "plan --json",
+    "plan --markdown",
+    "plan --out saved",
+    "show saved",
+    "show saved --json",
+    "show saved --markdown",
+)
 
 
 @pytest.fixture

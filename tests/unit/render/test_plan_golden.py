@@ -17,6 +17,7 @@ from provisioner.core.plan_document import decode, encode, to_document
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.run_state import Job, OnChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.state import WriteKind
+from provisioner.render.plan_markdown import render_markdown
 from provisioner.render.plan_text import render_plan
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -293,6 +294,12 @@ def _kept(path: Path, text: str) -> None:
 def test_a_plan_reads_as_it_was_reviewed(name: str) -> None:
     """The text, byte for byte."""
     _kept(GOLDEN / name / "plan.txt", render_plan(CASES[name](), colour=False))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_comment_is_as_it_was_reviewed(name: str) -> None:
+    """The Markdown, byte for byte."""
+    _kept(GOLDEN / name / "plan.md", render_markdown(CASES[name]()))
 
 
 @pytest.mark.parametrize("name", CASES)

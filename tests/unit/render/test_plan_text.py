@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import a_node, a_plan, a_record, a_spec, a_state, columns
+from builders import SECRET, a_node, a_plan, a_record, a_spec, a_state, texts_everywhere
 from provisioner.core.address import Address, Source
-from provisioner.core.plan import Plan
 from provisioner.core.plan_document import encode
 from provisioner.core.run_state import Job, RunRecord, RunSpec, RunState
 from provisioner.core.text import printable
 from provisioner.render.plan_text import render_plan
 
-SECRET = "hunter2-correct-horse"
 ESCAPES = re.compile("\x1b\\[[0-9;]+m")
 NASTY = st.text(
     st.one_of(
@@ -30,27 +28,10 @@ def _shown(*specs: Any, before: Any = (), verbose: bool = False, **origin: Any) 
     return render_plan(a_plan(*specs, state=a_state(*before), **origin), colour=False, verbose=verbose)
 
 
-def _with_text(text: str) -> Plan:
-    """A plan with the text in every place that somebody outside decides."""
-    name = text.encode("utf-8", "replace").decode() or "n"
-    text = text.encode("utf-8", "replace").decode()
-    reader = a_node(name, "INPUT", text, Config={name: text, "password": SECRET}, Description=text)
-    more = {**reader, "Config": {"q": f"{text}\n{'x' * 90}"}, "Schema": columns(12)}
-    place = Source(f"{name}.yaml", 3, 1)
-    old = [a_spec("changed", Nodes=[reader], Description=text), a_spec("gone", TaskName=text)]
-    new = [
-        a_spec("changed", Nodes=[more], Description=f"{text}\n{text[::-1]}", source=place),
-        a_spec(
-            "new", Description=text * 9, Config={"secret": SECRET, name: text}, project_id=text, source=place
-        ),
-    ]
-    return a_plan(*new, state=a_state(*old), environment=text, endpoint=text)
-
-
 @given(NASTY, st.booleans(), st.booleans())
 def test_no_text_from_outside_moves_the_cursor(text: str, colour: bool, verbose: bool) -> None:
     """No control, format or bidi character but our newlines, and escape sequences only when asked for."""
-    shown = render_plan(_with_text(text), colour=colour, verbose=verbose)
+    shown = render_plan(texts_everywhere(text), colour=colour, verbose=verbose)
     assert (ESCAPES.sub("", shown) == shown) is not colour
     for line in ESCAPES.sub("", shown).split("\n"):
         assert printable(line) == line
@@ -59,14 +40,14 @@ def test_no_text_from_outside_moves_the_cursor(text: str, colour: bool, verbose:
 @given(NASTY)
 def test_colours_change_nothing_but_colours(text: str) -> None:
     """Without them the text is the same."""
-    plan = _with_text(text)
+    plan = texts_everywhere(text)
     assert ESCAPES.sub("", render_plan(plan, colour=True)) == render_plan(plan, colour=False)
 
 
 @given(NASTY, st.booleans())
 def test_a_secret_is_never_shown(text: str, verbose: bool) -> None:
     """Created, changed, destroyed, in text or JSON."""
-    plan = _with_text(text)
+    plan = texts_everywhere(text)
     assert SECRET not in render_plan(plan, colour=False, verbose=verbose)
     assert SECRET.encode() not in encode(plan)
     gone = a_plan(state=a_state(a_spec(Config={"password": SECRET})))
