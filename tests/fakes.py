@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count
@@ -95,6 +95,11 @@ class FakeClock:
         self.seconds += seconds
         if self.pulls is not None:
             self.pulls.sleep(seconds)
+
+
+def one_by_one(works: Sequence[Callable[[], Any]]) -> Iterator[Any]:
+    """Pieces of work after each other; see ``cloud.api.Gather``."""
+    yield from (work() for work in works)
 
 
 @dataclass

@@ -5,9 +5,10 @@ within a bound. What a refusal teaches (the service's time, its pace) is applied
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from provisioner.cloud import wire
 from provisioner.cloud.endpoint import Endpoint
@@ -56,6 +57,10 @@ _MAX_SECONDS = 60.0
 """No try of a read begins later than this after the first."""
 
 
+Gather: TypeAlias = Callable[[Sequence[Callable[[], Happened]]], Iterator[Happened]]
+"""Does pieces of work, some of them at the same time; yields what they come to, in their order."""
+
+
 class Exchanger(Protocol):
     """One exchange, as ``transport.Transport`` does it."""
 
@@ -87,8 +92,9 @@ class CloudTaskApi:
         sleep: Callable[[float], object],
         jitter: Callable[[], float],
         pace: Pace,
+        gather: Gather,
     ) -> None:
-        """Send nothing yet.
+        """Send nothing yet. ``gather``: makes several reads at the same time.
 
         Raises:
             UsageError: the region is not one.
@@ -99,6 +105,7 @@ class CloudTaskApi:
         self._sleep = sleep
         self._jitter = jitter
         self._pace = pace
+        self._gather = gather
 
     # ── writes ──────────────────────────────────────────────────────────────
 
@@ -158,7 +165,7 @@ class CloudTaskApi:
 
     def inventory(self, project_id: str, *, progress: Callable[[int], None] | None = None) -> Listing:
         """See ``TaskApi``."""
-        return Inventory(project_id, ask=self._ask, error_of=self._error, progress=progress).listing()
+        return Inventory(project_id, ask=self._ask_all, error_of=self._error, progress=progress).listing()
 
     def editing_lock(self, call: EditingCall) -> EditingLock:
         """See ``TaskApi``."""
@@ -172,12 +179,12 @@ class CloudTaskApi:
 
     def production(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
         """See ``TaskApi``. Where production is not listed, the task itself says what it does."""
-        production = Productions(self._ask, self._error)
+        production = Productions(self._ask, self._ask_all, self._error)
         return production.of(project_id, task_id, task_type)
 
     def productions(self, project_id: str) -> Mapping[TaskId, Production] | None:
         """See ``TaskApi``."""
-        return Productions(self._ask, self._error).all(project_id)
+        return Productions(self._ask, self._ask_all, self._error).all(project_id)
 
     def _ask(self, call: wire.Call, kind: Kind = Kind.READ) -> Happened:
         """What a call that may be repeated came to in the end, asked again as long as that is sensible.
@@ -201,6 +208,10 @@ class CloudTaskApi:
             if self._monotonic() - began + pause > _MAX_SECONDS:
                 return happened
             self._sleep(pause)
+
+    def _ask_all(self, calls: Sequence[wire.Call]) -> Generator[Happened, None, None]:
+        """Several reads at the same time, within the pace; what they came to, in their order."""
+        yield from self._gather([partial(self._ask, call) for call in calls])
 
     # ── inside ──────────────────────────────────────────────────────────────
 

@@ -14,11 +14,18 @@ the same pages may skip the same one. So:
   must show the same tasks, none of them twice.
 * Nothing else is complete, and then there is no listing. What any pass showed is in it, though.
 
+Pages are read several at the same time, once the first has said how many there are. No order of reading
+lets a hole go unseen that another would show: tasks are made at the front only, so as long as the number
+stays the same every task stands where it stood or further down, and where a page was read after that and
+the one before it was not, the last task of one is the first of the other. The first page is always read
+before the others.
+
 The largest PageSize is not documented. A page that is refused, is too large or comes back short
 makes the pages smaller, once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from provisioner.cloud.outcome import Answered, Failed, Happened, Unusable, family
@@ -102,7 +109,7 @@ class Inventory:
         self,
         project_id: str,
         *,
-        ask: Callable[[Call], Happened],
+        ask: Callable[[Sequence[Call]], Generator[Happened, None, None]],
         error_of: Callable[[str, Happened], ApiError],
         progress: Callable[[int], None] | None = None,
         filters: Filters = (),
@@ -145,29 +152,37 @@ class Inventory:
         while number <= MAX_PAGES:
             # A tenth less each time: 100, 90, 80 have no ends of pages in common before the 3600th task.
             size = self._largest * (10 - passed) // 10
-            page = self._page(task_type, number, size)
-            if page is None or (self._may_shrink and _comes_short(page, walked, size)):
-                self._largest = SMALL_PAGE_SIZE
-                walked, number = _Pass(), 1
-                continue
-            walked.add(page)
-            if not page.tasks or len(walked.seen) == page.total:
-                return walked
-            if walked.pages_without_news >= _MAX_PAGES_WITHOUT_NEWS:
-                break
-            number += 1
-        raise ApiError(f"The service's listing does not end.\n  {LIST}: stopped after {number} pages.")
+            numbers = range(number, min(number + _pages_to_come(walked, size), MAX_PAGES + 1))
+            for page in self._pages(task_type, numbers, size):
+                if page is None or (self._may_shrink and _comes_short(page, walked, size)):
+                    self._largest = SMALL_PAGE_SIZE
+                    walked, number = _Pass(), 1
+                    break
+                walked.add(page)
+                if not page.tasks or len(walked.seen) == page.total:
+                    return walked
+                if walked.pages_without_news >= _MAX_PAGES_WITHOUT_NEWS:
+                    raise self._endless(number)
+                number += 1
+        raise self._endless(MAX_PAGES)
+
+    def _endless(self, pages: int) -> ApiError:
+        return ApiError(f"The service's listing does not end.\n  {LIST}: stopped after {pages} pages.")
 
     @property
     def _may_shrink(self) -> bool:
         return self._largest > SMALL_PAGE_SIZE
 
-    def _page(self, task_type: int, number: int, size: int) -> Page | None:
-        """One page; None if it has to be asked for in smaller ones."""
-        call = list_call(
-            self._project_id, task_type, page_number=number, page_size=size, filters=self._filters
-        )
-        happened = self._ask(call)
+    def _pages(self, task_type: int, numbers: Sequence[int], size: int) -> Iterator[Page | None]:
+        """These pages; None for one that has to be asked for in smaller ones."""
+        calls = [
+            list_call(self._project_id, task_type, page_number=number, page_size=size, filters=self._filters)
+            for number in numbers
+        ]
+        with closing(self._ask(calls)) as answers:
+            yield from (self._page(task_type, happened) for happened in answers)
+
+    def _page(self, task_type: int, happened: Happened) -> Page | None:
         if not isinstance(happened, Answered):
             if self._may_shrink and _is_too_much(happened):
                 return None
@@ -185,6 +200,12 @@ class Inventory:
             if answered.server_time is None:
                 raise unusable(LIST, "there is no Date header", answered)
             self._server_time = answered.server_time
+
+
+def _pages_to_come(walked: _Pass, size: int) -> int:
+    """How many pages there should still be; at least one, and only one where it is not known."""
+    total = max((total for total in walked.totals if total is not None), default=0)
+    return max(1, -(-(total - walked.shown) // size))
 
 
 def _comes_short(page: Page, walked: _Pass, size: int) -> bool:

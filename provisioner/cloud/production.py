@@ -6,7 +6,7 @@ with something that was not asked for, is asked for the task itself. That there 
 is then told by ``InstanceVersion``, ``HasVersion`` or the status.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 
 from provisioner.cloud import wire
 from provisioner.cloud.inventory import SMALL_PAGE_SIZE, Inventory
@@ -29,9 +29,13 @@ class Productions:
     """Reads what runs."""
 
     def __init__(
-        self, ask: Callable[[wire.Call], Happened], error_of: Callable[[str, Happened], ApiError]
+        self,
+        ask: Callable[[wire.Call], Happened],
+        ask_all: Callable[[Sequence[wire.Call]], Generator[Happened, None, None]],
+        error_of: Callable[[str, Happened], ApiError],
     ) -> None:
         self._ask = ask
+        self._ask_all = ask_all
         self._error_of = error_of
 
     def of(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
@@ -61,7 +65,9 @@ class Productions:
         Raises:
             ApiError: any page could not be had.
         """
-        inventory = Inventory(project_id, ask=self._ask, error_of=self._refusal, filters=wire.IN_PRODUCTION)
+        inventory = Inventory(
+            project_id, ask=self._ask_all, error_of=self._refusal, filters=wire.IN_PRODUCTION
+        )
         try:
             listing = inventory.listing()
         except _NotListedError:

@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from provisioner.cloud.api import CloudTaskApi
 from provisioner.cloud.credentials import Found, find_credential, find_region
@@ -14,6 +15,7 @@ from provisioner.cloud.metadata import fetch_metadata
 from provisioner.cloud.pace import Pace
 from provisioner.cloud.renewal import CredentialProvider, Credentials
 from provisioner.cloud.transport import Transport
+from provisioner.commands.workers import gathered
 from provisioner.core.calls import TaskApi
 from provisioner.core.settings import Settings
 from provisioner.core.signing import Credential
@@ -94,6 +96,7 @@ def _client(
             sleep=clock.sleep,
             jitter=random.random,
             pace=Pace(settings.rate_per_second, monotonic=clock.monotonic, sleep=clock.sleep),
+            gather=partial(gathered, count=settings.parallelism),
         )
     finally:
         transport.close()

@@ -4,18 +4,21 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TypeVar, cast
 
 from provisioner.engine.ports import Completed
+
+T = TypeVar("T")
 
 
 class ThreadWorkers:
     """A few daemon threads: they must not keep a process alive that was told twice to stop."""
 
     def __init__(self, count: int) -> None:
-        self._work: queue.SimpleQueue[tuple[int, Callable[[], object]]] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[tuple[int, Callable[[], object]] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Completed | Exception] = queue.SimpleQueue()
         self._count = count
         self._started = 0
@@ -41,9 +44,17 @@ class ThreadWorkers:
         self._under_way -= len(completed)
         return completed
 
+    def close(self) -> None:
+        """Begin nothing that is not under way, and end the threads as they come to their end."""
+        with suppress(queue.Empty):
+            while True:
+                self._work.get_nowait()
+        for _ in range(self._started):
+            self._work.put(None)
+
     def _run(self) -> None:
-        while True:
-            ticket, work = self._work.get()
+        while (given := self._work.get()) is not None:
+            ticket, work = given
             try:
                 self._done.put(Completed(ticket, work()))
             except Exception as error:  # noqa: BLE001  # not handled here: handed to whoever waits
@@ -54,6 +65,23 @@ def _unless_raised(ended: Completed | Exception) -> Completed:
     if isinstance(ended, Exception):
         raise ended
     return ended
+
+
+def gathered(works: Sequence[Callable[[], T]], *, count: int) -> Generator[T, None, None]:
+    """What pieces of work come to, in their order, so many of them at a time. See ``cloud.api.Gather``."""
+    if len(works) == 1:
+        yield works[0]()
+        return
+    workers, results = ThreadWorkers(count), dict[int, object]()
+    try:
+        for ticket, work in enumerate(works):
+            workers.submit(ticket, work)
+        for ticket in range(len(works)):
+            while ticket not in results:
+                results.update((one.ticket, one.result) for one in workers.wait(None))
+            yield cast("T", results.pop(ticket))
+    finally:
+        workers.close()
 
 
 class Interrupt:

@@ -20,6 +20,7 @@ import pytest
 from urllib3 import HTTPResponse
 
 from builders import PROJECT, STACK, a_plan, a_record, a_spec, a_state, an_attempt
+from fakes import one_by_one
 from mutations import mutated
 from projects import REPOSITORY
 from provisioner.cloud import transport as transports
@@ -368,6 +369,7 @@ def _ensure_understood(happened: Happened, seed: str) -> None:
         sleep=sleep,
         jitter=lambda: 0.5,
         pace=Pace(1000, monotonic=lambda: clock[0], sleep=sleep),
+        gather=one_by_one,
     )
     for write in (
         CreateTask(project_id=PROJECT, body={"TaskName": "t"}),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fakes import one_by_one
 from provisioner.cloud import inventory as module
 from provisioner.cloud.api import CloudTaskApi
 from provisioner.cloud.endpoint import Endpoint, parse_endpoint
@@ -51,6 +52,7 @@ class World:
             sleep=self.sleep,
             jitter=lambda: 1.0,
             pace=Pace(20, monotonic=lambda: self.seconds, sleep=self.sleep),
+            gather=one_by_one,
         )
 
     @property

@@ -1,6 +1,6 @@
 """A listing is complete or it is not made, whatever happens between two of its pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from random import Random
 
 import pytest
@@ -23,6 +23,7 @@ class Project:
         self.rank: dict[str, float] = dict.fromkeys(made, 0.0)
         self.total: Callable[[int], int | None] = lambda count: count
         self.before_page: Callable[[int, int], None] = lambda _page, _size: None
+        self.shuffle: Callable[[list[int]], None] = lambda _order: None
         self.sizes: list[int] = []
         self.passes = 0
 
@@ -42,6 +43,13 @@ class Project:
         ]
         return Answered(response={"TaskInfoSet": shown, "TotalCount": self.total(len(order))}, server_time=1)
 
+    def ask_all(self, calls: Sequence[Call]) -> Generator[Happened, None, None]:
+        """Several pages, which the service reads in any order."""
+        order = list(range(len(calls)))
+        self.shuffle(order)
+        answers = {index: self.ask(calls[index]) for index in order}
+        yield from (answers[index] for index in sorted(order))
+
     def add(self, name: str) -> None:
         """Make a task, later than every other."""
         self.made[name] = 1 + max(self.made.values(), default=0)
@@ -51,7 +59,7 @@ class Project:
         def error_of(action: str, _happened: Happened) -> ApiError:
             return ApiError(action)
 
-        inventory = Inventory("1", ask=self.ask, error_of=error_of)
+        inventory = Inventory("1", ask=self.ask_all, error_of=error_of)
         inventory._largest = largest
         return {task.task_id for task in inventory.listing().tasks}
 
@@ -183,6 +191,7 @@ def test_what_was_there_all_the_time_is_in_every_listing(seed: int) -> None:
         seconds = random.choice([1, 3, 10, 50])
         project = Project({f"t{one}": random.randrange(seconds) for one in range(random.randint(0, 35))})
         project.total = random.choice([lambda count: count, lambda _count: None, lambda count: count + 3])
+        project.shuffle = random.choice([lambda _order: None, random.shuffle])
         before, project.before_page = set(project.made), unrest(project, random)
         try:
             shown = project.listed(largest=10)

@@ -1,5 +1,6 @@
 """What runs, as the service shows it: by a listing of production, or by the task itself."""
 
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -31,9 +32,13 @@ class Site:
         assert answer is not None
         return answer
 
+    def ask_all(self, calls: Sequence[Call]) -> Generator[Happened, None, None]:
+        """Several calls."""
+        yield from (self.ask(call) for call in calls)
+
     def of(self, task_type: int = 201) -> Production:
         """The production side of the task."""
-        return Productions(self.ask, _error).of("p", ID, task_type)
+        return Productions(self.ask, self.ask_all, _error).of("p", ID, task_type)
 
 
 def _error(action: str, _happened: Happened) -> ApiError:
@@ -138,14 +143,15 @@ def test_no_answer_is_an_error(site: Site) -> None:
 def test_all_of_production_is_one_listing() -> None:
     """None where the service does not list it; another failure is one."""
     site = Site(listing({"Status": 3, "InstanceVersion": 4}))
-    found = Productions(site.ask, _error).all("p")
+    found = Productions(site.ask, site.ask_all, _error).all("p")
     assert found == {ID: Production(status=3, version=4, server_time=NOW)}
     assert all(
         call.parameters["Filters"] == [{"Name": "ProductionState", "Values": ["true"]}] for call in site.calls
     )
-    assert Productions(Site(REFUSED).ask, _error).all("p") is None
+    refused, broken = Site(REFUSED), Site(Failed(code="InternalError", message="m"))
+    assert Productions(refused.ask, refused.ask_all, _error).all("p") is None
     with pytest.raises(ApiError):
-        Productions(Site(Failed(code="InternalError", message="m")).ask, _error).all("p")
+        Productions(broken.ask, broken.ask_all, _error).all("p")
 
 
 def a_step(step: Step, start_from: int | None = None) -> RunTask:

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from provisioner.commands.workers import ThreadWorkers
+from provisioner.commands.workers import ThreadWorkers, gathered
 from provisioner.engine.ports import Completed
 
 
@@ -36,3 +36,33 @@ def test_work_that_raises_ends_the_wait() -> None:
     workers.submit(2, done.set)
     assert [one.ticket for one in workers.wait(None)] == [2]
     assert done.is_set()
+
+
+def test_gathered_work_goes_on_at_the_same_time_and_comes_in_its_order() -> None:
+    """Each waits until all three are under way."""
+    together = threading.Barrier(3)
+
+    def work(number: int) -> int:
+        together.wait(60)
+        return number
+
+    assert list(gathered([partial(work, number) for number in range(3)], count=3)) == [0, 1, 2]
+
+
+def test_gathered_work_that_nobody_waits_for_any_more_does_not_begin() -> None:
+    """What is under way is finished, and its thread ends."""
+    before, begun, go_on = set(threading.enumerate()), list[int](), threading.Event()
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number > 0:
+            go_on.wait(60)
+
+    results = gathered([partial(work, number) for number in range(3)], count=1)
+    next(results)
+    results.close()
+    go_on.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert 2 not in begun
