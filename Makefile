@@ -5,7 +5,7 @@
 #   make test    lint, types, import rules and every test: what CI runs
 #   make test-long  the same promises in large amounts, for hours; prints its counts
 #   make check   lint, types and import rules only
-#   make bench   measure, and print ratios
+#   make bench   measure, beside other tools; writes BENCHMARKS.md (make bench SIZES="1000 10000 100000")
 #   make lock    bring the lock files up to date
 #   make golden  rewrite generated schemas and golden files, to be reviewed like code
 
@@ -18,6 +18,7 @@ ROUNDS ?= 5000
 APPLIES ?= 200
 SEEDS ?= 2000000
 SEED ?= 1
+SIZES ?= 1000 10000
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test test-long long-processes long-schedules long-seeds long-life check bench lock golden clean
@@ -61,7 +62,7 @@ check: $(VENV)/.test
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.test
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/run.py all $(SIZES)
 
 golden: $(VENV)/.test
 	for what in manifest settings plan drift; do $(BIN)/provisioner schema $$what > schemas/$$what.schema.json || exit 1; done

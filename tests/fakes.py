@@ -161,6 +161,32 @@ class SyncWorkers:
         return []
 
 
+class SlowWorkers(SyncWorkers):
+    """Every piece of work takes so long; any number of them at the same time."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        super().__init__(clock)
+        self._seconds = seconds
+        self._ends: list[tuple[float, int, object]] = []
+
+    def submit(self, ticket: int, work: Callable[[], object]) -> None:
+        """See ``Workers.submit``."""
+        self._ends.append((self._clock.monotonic() + self._seconds, ticket, work()))
+        self.most_under_way = max(self.most_under_way, len(self._ends))
+
+    def wait(self, timeout_seconds: float | None) -> list[Completed]:
+        """See ``Workers.wait``."""
+        now = self._clock.monotonic()
+        wait = min([self._ends[0][0] - now] if self._ends else [], default=timeout_seconds)
+        if wait is None:
+            raise AssertionError("the engine waits for ever: nothing is under way")
+        self._clock.sleep(max(0.0, wait if timeout_seconds is None else min(wait, timeout_seconds)))
+        if self._ends and self._ends[0][0] <= self._clock.monotonic():
+            _, ticket, result = self._ends.pop(0)
+            return [Completed(ticket, result)]
+        return []
+
+
 # ── the service ─────────────────────────────────────────────────────────────
 
 

@@ -107,10 +107,10 @@ SETTINGS = (
     Setting(
         path=("parallelism",),
         kind="integer",
-        default=10,
+        default=64,
         minimum=1,
         maximum=100,
-        text="calls at the same time",
+        text="at most so many calls at the same time; more than 10 only if they take long",
     ),
     Setting(
         path=("marker",),

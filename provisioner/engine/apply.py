@@ -59,6 +59,10 @@ class Applied:
         return [result for result in self.results if not result.is_good]
 
 
+_AT_ONCE = 10
+"""So many changes begin as they come; more only where calls take so long that the pace would not be used."""
+
+
 @dataclass(slots=True)
 class _Active:
     """A change that has begun and has not ended."""
@@ -88,6 +92,9 @@ class Applier:
         self._to_send: deque[int] = deque()
         self._paused: list[tuple[float, int]] = []
         self._tickets = 0
+        self._last_action = ""
+        """Of the write that was sent last: most likely the next one's as well."""
+
         self._fatal: StateError | None = None
         self._unrecorded: list[str] = []
         self._lost: set[Address] = set()
@@ -126,21 +133,37 @@ class Applier:
             self._send_what_may_go()
             if not self._active:
                 break
-            for completed in self._workers.wait(self._patience()):
+            for completed in self._workers.wait(self._patience(waiting)):
                 self._hear(completed.ticket, completed.result)
         self._applied.not_attempted += waiting
 
     def _begin_more(self, waiting: deque[Change]) -> None:
-        # Those that wait for a person to close a task make no calls: others take their place.
-        while (
-            waiting and len(self._active) - self._locks.waiting < self._parallelism and not self._stopping()
-        ):
+        while waiting and self._may_begin():
             change = waiting.popleft()
             self._tickets += 1
             steps = locked(change, steps_of(change, self._context), self._locks)
             self._active[self._tickets] = _Active(change, steps)
             self._reporter.started(change)
             self._advance(self._tickets, None)
+
+    def _may_begin(self) -> bool:
+        return not self._stopping() and (
+            self._under_way < min(_AT_ONCE, self._parallelism) or self._seconds_until_more() == 0
+        )
+
+    @property
+    def _under_way(self) -> int:
+        # Those that wait for a person to close a task make no calls: others take their place.
+        return len(self._active) - self._locks.waiting
+
+    def _seconds_until_more(self) -> float | None:
+        """When one more change is to begin although many are under way; None if time does not tell.
+
+        It is when the pace allows a call that nobody makes: then calls take so long that more are needed.
+        """
+        if self._under_way >= self._parallelism or self._to_send or not self._last_action:
+            return None
+        return self._api.seconds_until_ready(self._last_action)
 
     def _stopping(self) -> bool:
         return bool(self._fatal or self._applied.gave_up) or self._should_stop()
@@ -162,10 +185,12 @@ class Applier:
             else:
                 self._send(ticket, _send(active))
 
-    def _patience(self) -> float | None:
+    def _patience(self, waiting: deque[Change]) -> float | None:
         """Seconds until there may be something to do that no worker reports."""
         actions = {self._api.action_of(_send(self._active[ticket]).write) for ticket in self._to_send}
         waits = [self._api.seconds_until_ready(action) for action in actions]
+        if waiting and not self._stopping() and (more := self._seconds_until_more()) is not None:
+            waits.append(more)
         if self._paused:
             waits.append(max(0.0, self._paused[0][0] - self._clock.monotonic()))
         return min(waits) if waits else None
@@ -236,6 +261,7 @@ class Applier:
             self._fatal = self._fatal or error
             self._abandon(ticket, self._active[ticket])
             return
+        self._last_action = signed.action
         self._workers.submit(ticket, lambda: self._api.send(signed))
 
     def _hear(self, ticket: int, answer: object) -> None:

@@ -95,6 +95,7 @@ def task_record(name: str) -> TaskRecord:
 def write_project(folder: str, count: int, *, seed: int = 1, endpoint: str = "embedded") -> None:
     """A project with that many manifests, a hundred a folder."""
     chance = random.Random(seed)
+    os.makedirs(os.path.join(folder, "manifests"), exist_ok=True)
     for number in range(count):
         below = os.path.join(folder, "manifests", f"team-{number // 100:04d}")
         os.makedirs(below, exist_ok=True)

@@ -45,9 +45,14 @@ def played(play: Callable[[int], str], count: int) -> Iterator[str]:
     batches = [_Batch(play, range(first, min(first + size, count))) for first in range(0, count, size)]
     context = multiprocessing.get_context("fork")
     with context.Pool(PROCESSES, initializer=_untraced) as pool:
+        found = 0
         for done, broken in enumerate(pool.imap_unordered(_broken_in, batches), 1):
-            if IS_LONG and done % 100 == 0:
-                print(f"{min(done * size, count):,} of {count:,} seeds", flush=True)
+            found += len(broken)
+            if IS_LONG and (done % 100 == 0 or broken):
+                # A long run that is ended before its end has told what it found so far.
+                print(
+                    f"{min(done * size, count):,} of {count:,} seeds, {found} violations", *broken, flush=True
+                )
             yield from broken
 
 

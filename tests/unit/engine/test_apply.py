@@ -14,6 +14,7 @@ from fakes import (
     MODIFY,
     OK,
     Fate,
+    SlowWorkers,
     World,
     late,
     refused,
@@ -228,6 +229,20 @@ def test_the_pace_of_an_action_is_waited_for() -> None:
     world.apply(*(spec_of(f"task-{number}") for number in range(5)))
     assert world.clock.seconds == 8
     assert len(world.state.tasks) == 5
+
+
+@pytest.mark.parametrize(("latency", "parallelism", "at_once"), [(0.1, 64, 10), (0.4, 64, 18), (0.4, 10, 10)])
+def test_slow_calls_use_the_pace_all_the_same(latency: float, parallelism: int, at_once: int) -> None:
+    """20 a second: as many changes are under way as that takes, unless fewer are allowed."""
+    world = World()
+    world.api.pace_seconds[CREATE] = 0.05
+    world.workers = slow = SlowWorkers(world.clock, latency)
+    world.apply(*(spec_of(f"task-{number}") for number in range(400)), parallelism=parallelism)
+    assert len(world.state.tasks) == 400
+    assert slow.most_under_way <= at_once
+    # A create and its read, each as long as a call takes.
+    fastest = max(0.05, 2 * latency / parallelism)
+    assert world.clock.seconds == pytest.approx(400 * fastest + 2 * latency, rel=0.02)
 
 
 def test_a_pause_does_not_hold_up_other_changes() -> None:
