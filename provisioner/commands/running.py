@@ -70,7 +70,9 @@ class Machine:
         ]
         settings = self._project.settings
         lag_seconds = 0 if settings.is_embedded else settings.list_lag_seconds
-        return look_at(records, api, ThreadWorkers(settings.parallelism), lag_seconds=lag_seconds)
+        workers = ThreadWorkers(settings.parallelism)
+        with self._terminal.progress(len(records), "Looking") as seen:
+            return look_at(records, api, workers, lag_seconds=lag_seconds, progress=seen)
 
     def observe(self, api: TaskApi, state: State, targets: Sequence[Address] = ()) -> Observed:
         """What is there of every task in the state, or of every target, for a plan.

@@ -102,11 +102,11 @@ class Terminal:
 
     @contextlib.contextmanager
     def progress(self, total: int, label: str) -> Iterator[Callable[[int], None]]:
-        """A bar at the bottom of a terminal while ``with`` lasts; nothing elsewhere.
+        """A bar at the bottom of a terminal while ``with`` lasts; nothing elsewhere, nor while there is one.
 
         Yields a function that takes how many are done.
         """
-        if not self.interactive or total < 2:
+        if not self.interactive or total < 2 or self._progress is not None:
             yield lambda _: None
             return
         from rich.console import Console

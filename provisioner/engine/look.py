@@ -45,7 +45,14 @@ class Looked:
     """Why nothing can be said of a task."""
 
 
-def look_at(records: Iterable[TaskRecord], api: TaskApi, workers: Workers, *, lag_seconds: int = 0) -> Looked:
+def look_at(
+    records: Iterable[TaskRecord],
+    api: TaskApi,
+    workers: Workers,
+    *,
+    lag_seconds: int = 0,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Looked:
     """The tasks of these records as they are now.
 
     Args:
@@ -53,11 +60,12 @@ def look_at(records: Iterable[TaskRecord], api: TaskApi, workers: Workers, *, la
         api: what to ask.
         workers: several reads go at the same time.
         lag_seconds: how long after it was written a task may be missing in listings.
+        progress: told how many tasks were seen so far.
 
     Raises:
         ApiError: the service cannot be asked.
     """
-    return _Look(api, workers, lag_seconds).at(list(records))
+    return _Look(api, workers, lag_seconds, progress).at(list(records))
 
 
 def would_be_listed(record: TaskRecord, listing: Listing, lag_seconds: int) -> bool:
@@ -72,10 +80,13 @@ def would_be_listed(record: TaskRecord, listing: Listing, lag_seconds: int) -> b
 class _Look:
     """One look; lists each project at most once."""
 
-    def __init__(self, api: TaskApi, workers: Workers, lag_seconds: int) -> None:
+    def __init__(
+        self, api: TaskApi, workers: Workers, lag_seconds: int, progress: Callable[[int], None]
+    ) -> None:
         self._api = api
         self._workers = workers
         self._lag_seconds = lag_seconds
+        self._progress = progress
         self._listings: dict[str, tuple[Mapping[TaskId, RemoteTask], Listing]] = {}
         self._observed: dict[TaskId, JSONObject | None] = {}
         self._unread: dict[TaskId, str] = {}
@@ -89,6 +100,7 @@ class _Look:
         names = [Named(one.project_id, one.task_id, one.task_type) for one in left]
         for index, answer in read_each(names, self._api, self._workers):
             self._judge(left[index], answer)
+            self._progress(len(self._observed))
         self._look_at_jobs([one for one in records if one.run is not None], many)
         return Looked(self._observed, self._unread)
 
@@ -145,7 +157,7 @@ class _Look:
 
     def _listing(self, project_id: str) -> tuple[Mapping[TaskId, RemoteTask], Listing]:
         if project_id not in self._listings:
-            listing = self._api.inventory(project_id)
+            listing = self._api.inventory(project_id, progress=self._progress)
             self._listings[project_id] = {task.task_id: task for task in listing.tasks}, listing
         return self._listings[project_id]
 

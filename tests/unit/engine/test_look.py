@@ -37,6 +37,15 @@ def test_many_tasks_are_listed_and_few_are_read() -> None:
         assert looked.unread == {}
 
 
+def test_it_is_told_how_many_were_seen() -> None:
+    """Ten thousand take a while."""
+    for specs, expected in ((MANY, [12]), (FEW, [1, 2, 3])):
+        world, counted = _applied(specs), list[int]()
+        records = [world.state.tasks[address] for address in sorted(world.state.tasks)]
+        look_at(records, world.api, world.workers, progress=counted.append)
+        assert counted == expected
+
+
 def test_what_a_listing_shows_otherwise_is_read_alone() -> None:
     """It may lag behind, or not show everything."""
     world = _applied(MANY)
