@@ -10,11 +10,13 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple
 
 PATH = os.path.join(".provisioner", "manifests.cache")
 _CHECKSUM_BYTES = 64
+_ENTRIES_AT_ONCE = 1_000
 
 
 class Head(NamedTuple):
@@ -48,25 +50,41 @@ class ManifestCache:
 
     def keep(self, path: str, content_digest: str, heads: Sequence[Head]) -> None:
         """Remember a file for the next time."""
-        self._new[path] = (content_digest, list(heads))
+        known = self._old.get(path, ("", []))
+        is_known = known[0] == content_digest and known[1] is heads
+        self._new[path] = known if is_known else (content_digest, list(heads))
 
     def save(self, path: str = PATH) -> None:
         """Write what was kept, if it differs; a folder that cannot be written is no problem."""
         if self._new == self._old:
             return
-        text = json.dumps(self._new, ensure_ascii=True, separators=(",", ":"))
-        content = text.encode()
-        data = _checksum(self._key, content) + b"\n" + content
         temporary = f"{path}.{os.getpid()}.tmp"
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(path), exist_ok=True)
             try:
                 handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
                 with os.fdopen(handle, "wb") as file:
-                    file.write(data)
+                    self._write(file)
                 os.replace(temporary, path)
             except OSError:
                 os.unlink(temporary)
+
+    def _write(self, file: BinaryIO) -> None:
+        """Piece by piece: all of a hundred thousand entries at once takes as much memory as a plan may."""
+        file.write(b"0" * _CHECKSUM_BYTES + b"\n")
+        checksum = hashlib.sha256(self._key.encode())
+        for piece in self._pieces():
+            checksum.update(piece)
+            file.write(piece)
+        file.seek(0)
+        file.write(checksum.hexdigest().encode())
+
+    def _pieces(self) -> Iterator[bytes]:
+        entries, begin = iter(self._new.items()), b"{"
+        while some := dict(islice(entries, _ENTRIES_AT_ONCE)):
+            yield begin + json.dumps(some, ensure_ascii=True, separators=(",", ":"))[1:-1].encode()
+            begin = b","
+        yield b"}" if self._new else b"{}"
 
 
 def load_cache(key: str, path: str = PATH) -> ManifestCache:
