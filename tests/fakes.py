@@ -924,6 +924,10 @@ class WatchedDisk(Disk):
         """See ``Disk.is_named``; looking is no effect."""
         return self._disk.is_named(handle, path)
 
+    def identity(self, path: str) -> object:
+        """See ``Disk.identity``; looking is no effect."""
+        return self._disk.identity(path)
+
     def make_folder(self, path: str) -> None:
         """See ``Disk.make_folder``."""
         self._do("make_folder", lambda: self._disk.make_folder(path))
@@ -1051,6 +1055,10 @@ class MemoryDisk(Disk):
     def is_named(self, handle: int, path: str) -> bool:
         """See ``Disk.is_named``."""
         return self._names.get(path) is self._handles[handle]
+
+    def identity(self, path: str) -> object:
+        """See ``Disk.identity``; a snapshot is never written in place."""
+        return self._names.get(path)
 
     def make_folder(self, path: str) -> None:
         """See ``Disk.make_folder``; there are no folders here."""

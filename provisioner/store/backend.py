@@ -43,6 +43,9 @@ class LocalBackend:
         self.lock = StateLock(f"{stem}.lock", self._disk)
         self._ledger = Ledger(State(lineage="", stack=stack))
         self._base: _Base | None = None
+        self._snapshot: object = None
+        """Which file the base was read from, or written to."""
+
         self._journal: _OpenJournal | None = None
         self._chain = ""
         """Of the journal on the disk that is folded in, as far as it goes."""
@@ -58,6 +61,8 @@ class LocalBackend:
             StateDamagedError: either cannot be trusted; nothing was changed.
             StateError: either cannot be read.
         """
+        # Before it is read: another that takes its place meanwhile must not pass for the one that was read.
+        self._snapshot = self._disk.identity(self._path)
         snapshot, entries = self._read()
         base = State(lineage="", stack=self._stack)
         if snapshot is not None:
@@ -273,22 +278,31 @@ class LocalBackend:
         data = states.encode(state, self._tool_version)
         with translated("write", self.name):
             write_atomic(self._disk, self._path, data)
+            self._snapshot = self._disk.identity(self._path)
         self._ledger = Ledger(state)
         return _Base(state.seq, states.checksum_of(data))
 
     def _ensure_alone(self, journal: "_OpenJournal") -> None:
-        """Journal and lock must still be the files that their names lead to.
+        """Snapshot, journal and lock must still be the files that their names lead to.
+
+        A run that begins writes the snapshot first; what is appended here after that, it does not know of.
 
         Raises:
             StateError: somebody removed or replaced one: another run may have begun, and what is
                 recorded here would not be found again.
         """
-        is_ours = self._disk.is_named(journal.handle, self._journal_path)
-        if not (is_ours and self.lock.is_intact()):
-            raise StateError(
-                "The files of the state were removed or replaced while this run used them.\n"
-                f"  {printable(self.lock.path if is_ours else self._journal_path)}"
-            )
+        if self._disk.identity(self._path) != self._snapshot:
+            replaced = self._path
+        elif not self._disk.is_named(journal.handle, self._journal_path):
+            replaced = self._journal_path
+        elif not self.lock.is_intact():
+            replaced = self.lock.path
+        else:
+            return
+        raise StateError(
+            "The files of the state were removed or replaced while this run used them.\n"
+            f"  {printable(replaced)}"
+        )
 
     def _ensure_stack(self, state: State) -> None:
         if state.stack != self._stack:

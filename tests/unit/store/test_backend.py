@@ -356,7 +356,7 @@ def _lost_track(path: str) -> bool:
         return backend.lost_track
 
 
-@pytest.mark.parametrize("name", ["x.state.lock", "x.state.journal"])
+@pytest.mark.parametrize("name", ["x.state.lock", "x.state.journal", "x.state.json"])
 def test_a_run_whose_files_were_removed_records_nothing_more(path: str, name: str) -> None:
     """Another run could begin beside it, and what is recorded here would not be found."""
     backend = _local(path)
@@ -369,6 +369,37 @@ def test_a_run_whose_files_were_removed_records_nothing_more(path: str, name: st
             backend.record(_intent(backend.next_seq, "b"))
     with pytest.raises(StateError, match="cannot be written any more"):
         backend.record(_intent(backend.next_seq, "b"))
+
+
+def test_a_run_that_was_overtaken_records_nothing_more(path: str) -> None:
+    """Where locks hold nobody: another run swallowed what this one said and died before it had a journal of its own.
+
+    What this run appended to the old journal then, no state would know of, and every later run would be refused.
+    """
+    overtaken, renames = _local(path), count()
+
+    def around(name: str, act: Callable[[], Any], half: Callable[[], object]) -> Any:
+        if name == "rename" and next(renames) == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return act()
+
+    with overtaken.locked(HOLDER):
+        overtaken.load()
+        _begin(overtaken)
+        overtaken.record(_intent(overtaken.next_seq, "a"))
+        other = _local(path, WatchedDisk(around))
+        other.load()
+        with pytest.raises(StateError):
+            _begin(other)
+        with pytest.raises(StateError, match="removed or replaced"):
+            overtaken.record(_finished(overtaken.next_seq, "a"))
+    assert [attempt.address for attempt in _opened(path)] == ["a"]
+
+
+def _opened(path: str) -> tuple[Attempt, ...]:
+    backend = _local(path)
+    backend.load()
+    return backend.attempts()
 
 
 def test_a_lock_on_a_file_that_was_replaced_is_none(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
