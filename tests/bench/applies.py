@@ -4,6 +4,7 @@ plan that looks at what is there.
 
 import os
 import random
+import shutil
 import tempfile
 import threading
 import time
@@ -50,8 +51,7 @@ def applies(sizes: list[int]) -> None:
         _pace(table, latency)
     _shared(table)
     for size in (0, *sizes):
-        cpu = {count: _cpu_seconds(size, count) for count in (_FEW, _MANY)}
-        each = (cpu[_MANY] - cpu[_FEW]) / (_MANY - _FEW)
+        each = _cpu_of_a_create(size)
         table.put(f"our CPU a create, beside {size:,} tasks", 0, f"{each * 1000:.2f} ms", "< 2 ms, flat")
     for size in (one for one in sizes if one <= 10_000):
         _refresh(table, size)
@@ -179,18 +179,25 @@ class _OtherClient:
 # ── what it costs us ────────────────────────────────────────────────────────
 
 
-def _cpu_seconds(size: int, creates: int) -> float:
-    """Of one apply of so many creates, beside so many tasks."""
-    chance = random.Random(creates)
+def _cpu_of_a_create(size: int) -> float:
+    """Seconds of ours that one more create takes, beside so many tasks."""
     with tempfile.TemporaryDirectory() as folder, EmulatorServer(None, switches=_UNLIMITED) as server:
-        Sample(folder, size, endpoint=server.url)
-        run([PROGRAM, "plan"], folder)
-        os.makedirs(os.path.join(folder, "manifests", "new"))
-        for number in range(creates):
-            path = os.path.join(folder, "manifests", "new", f"{number}.yaml")
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(manifest(900_000 + number, chance))
-        return _apply(folder, "--rate-per-second", "1000").cpu_seconds
+        sample = Sample(folder, size, endpoint=server.url)
+        cpu = {count: _cpu_of_creates(sample, count) for count in (_FEW, _MANY)}
+    return (cpu[_MANY] - cpu[_FEW]) / (_MANY - _FEW)
+
+
+def _cpu_of_creates(sample: Sample, creates: int) -> float:
+    chance, below = random.Random(creates), os.path.join(sample.folder, "manifests", f"new-{creates}")
+    sample.restore()
+    run([PROGRAM, "plan"], sample.folder)
+    os.makedirs(below)
+    for number in range(creates):
+        with open(os.path.join(below, f"{number}.yaml"), "w", encoding="utf-8") as file:
+            file.write(manifest(900_000 + 10 * creates + number, chance))
+    cost = _apply(sample.folder, "--rate-per-second", "1000", "--parallelism", "10")
+    shutil.rmtree(below)
+    return cost.cpu_seconds
 
 
 # ── what is there ───────────────────────────────────────────────────────────

@@ -1,5 +1,6 @@
 """Projects on disk, as they are measured."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -35,6 +36,9 @@ class Sample:
 
     def restore(self) -> None:
         """Everything is applied, and nothing else."""
+        for name in ("journal", "lock"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self.state.replace("json", name))
         with open(self.state, "wb") as file:
             file.write(self._applied)
 
