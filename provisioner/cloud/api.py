@@ -193,10 +193,12 @@ class CloudTaskApi:
             ApiError: there are no credentials to sign with.
         """
         payload = wire.payload_of(call)
-        began, tries = self._monotonic(), 0
+        began, tries = float("inf"), 0
         max_tries = MAX_TRIES if kind is Kind.READ else _MAX_LOCK_TRIES
         while True:
             self._pace.wait(call.action)
+            # Not before its first turn: many may stand in line.
+            began = min(began, self._monotonic())
             signed = self._signer.sign(call.action, payload)
             happened = self._exchange(call.action, payload, signed.headers)
             tries += 1

@@ -14,11 +14,11 @@ the same pages may skip the same one. So:
   must show the same tasks, none of them twice.
 * Nothing else is complete, and then there is no listing. What any pass showed is in it, though.
 
-Pages are read several at the same time, once the first has said how many there are. No order of reading
-lets a hole go unseen that another would show: tasks are made at the front only, so as long as the number
-stays the same every task stands where it stood or further down, and where a page was read after that and
-the one before it was not, the last task of one is the first of the other. The first page is always read
-before the others.
+That is about pages that are read in their order. First they are read several at a time, once the first has
+said how many there are, and that counts only if nothing happened meanwhile: the pass is complete, and the
+first page, read once more, shows the same tasks and the same number. New tasks come first, so none was made
+that is still there; with the number the same at every page, none was deleted either. Else all begins anew,
+in order.
 
 The largest PageSize is not documented. A page that is refused, is too large or comes back short
 makes the pages smaller, once.
@@ -60,9 +60,15 @@ class _Pass:
 
     pages_without_news: int = 0
 
+    first_page: tuple[TaskId, ...] = ()
+
+    is_in_order: bool = True
+    """Whether no page was read before the one that it comes after."""
+
     def add(self, page: Page) -> None:
         if page.tasks and not self.shown:
             self.newest = page.tasks[0].create_time
+            self.first_page = _ids(page)
         news = {task.task_id for task in page.tasks} - self.seen
         self.pages_without_news = 0 if news else self.pages_without_news + 1
         self.seen |= news
@@ -78,6 +84,10 @@ class _Pass:
     def is_complete(self) -> bool:
         """Whether each was shown once, and as many as there are said to be all the while."""
         return not self.has_repeated and self.totals == {len(self.seen)}
+
+
+def _ids(page: Page) -> tuple[TaskId, ...]:
+    return tuple(task.task_id for task in page.tasks)
 
 
 def _are_complete(passes: Sequence[_Pass]) -> bool:
@@ -136,23 +146,33 @@ class Inventory:
         return Listing(tasks=tuple(self._tasks.values()), server_time=self._server_time)
 
     def _settle(self, task_type: int) -> None:
-        passes: list[_Pass] = []
-        while len(passes) < MAX_PASSES:
+        walked = self._walk(task_type, 0, at_once=True)
+        if not walked.is_in_order and walked.is_complete and self._is_unchanged(task_type, walked):
+            return
+        passes = [walked] if walked.is_in_order else []
+        while not (passes and _are_complete(passes)):
+            if len(passes) == MAX_PASSES:
+                raise ApiError(
+                    f"The service's listing does not settle.\n  {LIST}: each of {MAX_PASSES} passes "
+                    "showed tasks twice, or not all of them.\n"
+                    "Run the command again when nobody else works on the project."
+                )
             passes.append(self._walk(task_type, len(passes)))
-            if _are_complete(passes):
-                return
-        raise ApiError(
-            f"The service's listing does not settle.\n  {LIST}: each of {MAX_PASSES} passes showed tasks "
-            f"twice, or not all of them.\nRun the command again when nobody else works on the project."
-        )
 
-    def _walk(self, task_type: int, passed: int) -> _Pass:
-        """One pass, from the first page to the last; ``passed``: how many there were before it."""
+    def _is_unchanged(self, task_type: int, walked: _Pass) -> bool:
+        """Whether the first page is as it was, and so is the number of tasks."""
+        (page,) = self._pages(task_type, [1], self._largest)
+        return page is not None and _ids(page) == walked.first_page and {page.total} == walked.totals
+
+    def _walk(self, task_type: int, passed: int, *, at_once: bool = False) -> _Pass:
+        """One pass over all pages; ``passed``: how many there were before it."""
         walked, number = _Pass(), 1
         while number <= MAX_PAGES:
             # A tenth less each time: 100, 90, 80 have no ends of pages in common before the 3600th task.
             size = self._largest * (10 - passed) // 10
-            numbers = range(number, min(number + _pages_to_come(walked, size), MAX_PAGES + 1))
+            count = _pages_to_come(walked, size) if at_once else 1
+            numbers = range(number, min(number + count, MAX_PAGES + 1))
+            walked.is_in_order &= len(numbers) == 1
             for page in self._pages(task_type, numbers, size):
                 if page is None or (self._may_shrink and _comes_short(page, walked, size)):
                     self._largest = SMALL_PAGE_SIZE

@@ -52,7 +52,7 @@ class Pace:
         self._monotonic = monotonic
         self._sleep = sleep
         self._lanes: dict[str, _Lane] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def seconds_until_ready(self, action: str) -> float:
         """How long to wait before the next call; 0 = now."""
@@ -69,10 +69,20 @@ class Pace:
             return max(0.0, turn - now)
 
     def wait(self, action: str) -> None:
-        """Count one call of the action and sleep until its turn."""
-        seconds = self.take(action)
-        if seconds > 0:
+        """Sleep until a call may be made, and count it.
+
+        Nobody's turn is fixed before it has come: a refusal holds up all that wait.
+        """
+        while (seconds := self._take_if_ready(action)) > 0:
             self._sleep(seconds)
+
+    def _take_if_ready(self, action: str) -> float:
+        """Count one call if its turn has come; returns how many seconds are left until then."""
+        with self._lock:
+            seconds = self.seconds_until_ready(action)
+            if seconds <= 0:
+                self.take(action)
+            return seconds
 
     def slow_down(self, action: str) -> None:
         """The service refused a call for pace.

@@ -75,6 +75,10 @@ def _embedded(settings: Settings, clock: Clock) -> Iterator[TaskApi]:
         yield api
 
 
+_PAGES_AT_ONCE = 10
+"""More would only stand in line; each that does cannot be held up by a refusal of another."""
+
+
 @contextmanager
 def _client(
     settings: Settings, clock: Clock, endpoint: Endpoint, region: str, credentials: Credentials
@@ -95,8 +99,9 @@ def _client(
             monotonic=clock.monotonic,
             sleep=clock.sleep,
             jitter=random.random,
-            pace=Pace(settings.rate_per_second, monotonic=clock.monotonic, sleep=clock.sleep),
-            gather=partial(gathered, count=settings.parallelism),
+            # Its waits are kept also by what is finished after Ctrl-C; that must not become a burst.
+            pace=Pace(settings.rate_per_second, monotonic=clock.monotonic, sleep=time.sleep),
+            gather=partial(gathered, count=min(settings.parallelism, _PAGES_AT_ONCE)),
         )
     finally:
         transport.close()

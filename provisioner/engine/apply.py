@@ -70,6 +70,9 @@ class _Active:
     change: Change
     steps: LockedSteps
     request: LockedRequest | None = None
+    has_written: bool = False
+    """Whether it has sent a write."""
+
     unsent: Send | None = None
     """The write before which it was abandoned."""
 
@@ -94,6 +97,9 @@ class Applier:
         self._tickets = 0
         self._last_action = ""
         """Of the write that was sent last: most likely the next one's as well."""
+
+        self._has_heard = False
+        """Whether there was an answer since the last change began."""
 
         self._fatal: StateError | None = None
         self._unrecorded: list[str] = []
@@ -127,6 +133,7 @@ class Applier:
 
     def _drain(self, changes: list[Change]) -> None:
         waiting = deque(changes)
+        self._last_action = ""
         while True:
             self._begin_more(waiting)
             self._wake_paused()
@@ -134,6 +141,7 @@ class Applier:
             if not self._active:
                 break
             for completed in self._workers.wait(self._patience(waiting)):
+                self._has_heard = True
                 self._hear(completed.ticket, completed.result)
         self._applied.not_attempted += waiting
 
@@ -141,15 +149,16 @@ class Applier:
         while waiting and self._may_begin():
             change = waiting.popleft()
             self._tickets += 1
+            self._has_heard = False
             steps = locked(change, steps_of(change, self._context), self._locks)
             self._active[self._tickets] = _Active(change, steps)
             self._reporter.started(change)
             self._advance(self._tickets, None)
 
     def _may_begin(self) -> bool:
-        return not self._stopping() and (
-            self._under_way < min(_AT_ONCE, self._parallelism) or self._seconds_until_more() == 0
-        )
+        if self._stopping():
+            return False
+        return self._under_way < min(_AT_ONCE, self._parallelism) or self._seconds_until_more() == 0
 
     @property
     def _under_way(self) -> int:
@@ -159,9 +168,12 @@ class Applier:
     def _seconds_until_more(self) -> float | None:
         """When one more change is to begin although many are under way; None if time does not tell.
 
-        It is when the pace allows a call that nobody makes: then calls take so long that more are needed.
+        It is when the pace allows a write that none of them has come to: then calls take so long that more
+        are needed. One for each answer: where none come, what is under way must not become more.
         """
-        if self._under_way >= self._parallelism or self._to_send or not self._last_action:
+        if self._under_way >= self._parallelism or not self._has_heard or not self._last_action:
+            return None
+        if not all(active.has_written for active in self._active.values()):
             return None
         return self._api.seconds_until_ready(self._last_action)
 
@@ -262,6 +274,7 @@ class Applier:
             self._abandon(ticket, self._active[ticket])
             return
         self._last_action = signed.action
+        self._active[ticket].has_written = True
         self._workers.submit(ticket, lambda: self._api.send(signed))
 
     def _hear(self, ticket: int, answer: object) -> None:

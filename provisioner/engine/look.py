@@ -87,12 +87,15 @@ class _Look:
         self._workers = workers
         self._lag_seconds = lag_seconds
         self._progress = progress
+        self._seen = 0
+        self._total = 0
         self._listings: dict[str, tuple[Mapping[TaskId, RemoteTask], Listing]] = {}
         self._observed: dict[TaskId, JSONObject | None] = {}
         self._unread: dict[TaskId, str] = {}
 
     def at(self, records: Sequence[TaskRecord]) -> Looked:
         """See ``look_at``."""
+        self._total = len(records)
         many = {
             project for project, count in Counter(one.project_id for one in records).items() if count > _FEW
         }
@@ -100,9 +103,14 @@ class _Look:
         names = [Named(one.project_id, one.task_id, one.task_type) for one in left]
         for index, answer in read_each(names, self._api, self._workers):
             self._judge(left[index], answer)
-            self._progress(len(self._observed))
+            self._saw(len(self._observed) + len(self._unread))
         self._look_at_jobs([one for one in records if one.run is not None], many)
         return Looked(self._observed, self._unread)
+
+    def _saw(self, count: int) -> None:
+        """A listing shows tasks of others too, and a second one begins anew."""
+        self._seen = max(self._seen, min(count, self._total))
+        self._progress(self._seen)
 
     def _is_listed_as_applied(self, record: TaskRecord) -> bool:
         listed = self._listed(record)
@@ -157,7 +165,7 @@ class _Look:
 
     def _listing(self, project_id: str) -> tuple[Mapping[TaskId, RemoteTask], Listing]:
         if project_id not in self._listings:
-            listing = self._api.inventory(project_id, progress=self._progress)
+            listing = self._api.inventory(project_id, progress=self._saw)
             self._listings[project_id] = {task.task_id: task for task in listing.tasks}, listing
         return self._listings[project_id]
 

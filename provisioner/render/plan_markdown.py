@@ -21,7 +21,13 @@ LIMIT = 60_000
 _LEAST = 500
 """With less room than this a group is only counted."""
 
+_LONGEST_LINE = 2_000
+_LONGEST_HEADING = 300
+_LONGEST_RUN = 20
+"""Of backticks. A fence has to be longer than what it holds."""
+
 _INDENT = re.compile(" *# ")
+_RUN = re.compile(f"`{{{_LONGEST_RUN + 1},}}")
 
 
 def render_markdown(plan: Plan, *, verbose: bool = False, limit: int = LIMIT) -> str:
@@ -48,13 +54,14 @@ def render_markdown(plan: Plan, *, verbose: bool = False, limit: int = LIMIT) ->
 
 def _details(heading: str, lines: Sequence[str], room: int, *, is_open: bool) -> str:
     """A group that is unfolded by a click, or folded by one."""
-    summary = f"<code>{html.escape(heading, quote=False)}</code>"
+    summary = f"<code>{html.escape(_cut(heading, _LONGEST_HEADING), quote=False)}</code>"
     fenced = _fenced(lines, "diff", room - len(summary))
     return f"<details{' open' * is_open}><summary>{summary}</summary>\n\n{fenced}\n\n</details>"
 
 
 def _fenced(lines: Sequence[str], language: str, room: int) -> str:
     """Lines as they are, as many as there is room for; the rest is counted."""
+    lines = [_RUN.sub(_counted_run, _cut(line, _LONGEST_LINE)) for line in lines]
     shown, size = 0, 0
     while shown < len(lines) and size + len(lines[shown]) < room:
         size += len(lines[shown]) + 1
@@ -64,3 +71,11 @@ def _fenced(lines: Sequence[str], language: str, room: int) -> str:
         text += f"\n# … and {counted(len(lines) - shown, 'more line')}: provisioner plan"
     fence = "`" * (1 + max([2, *map(len, re.findall("`+", text))]))
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text) - longest} more characters)"
+
+
+def _counted_run(run: re.Match[str]) -> str:
+    return f"{run[0][:_LONGEST_RUN]}…({len(run[0]) - _LONGEST_RUN} more backticks)"

@@ -66,8 +66,9 @@ class ManifestCache:
                 with os.fdopen(handle, "wb") as file:
                     self._write(file)
                 os.replace(temporary, path)
-            except OSError:
+            except BaseException:
                 os.unlink(temporary)
+                raise
 
     def _write(self, file: BinaryIO) -> None:
         """Piece by piece: all of a hundred thousand entries at once takes as much memory as a plan may."""

@@ -138,6 +138,18 @@ def test_ten_thousand_creates_fit_into_a_comment_and_are_all_counted(folder: int
     assert listed + cut == sum(groups)
 
 
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize(
+    "text", ["`" * 30_000, "x" * 100_000, "&" * 30_000], ids=["fence", "long", "escaped"]
+)
+def test_no_text_makes_it_too_long_for_a_comment(text: str, verbose: bool) -> None:
+    """One that could would leave the comment standing that was there before."""
+    shown = render_markdown(texts_everywhere(text), verbose=verbose)
+    assert len(shown) < 65_536
+    assert "more " in shown
+    assert _Page(shown).open == []
+
+
 def test_what_destroys_is_unfolded_and_comes_first() -> None:
     """A reviewer sees it without a click."""
     plan = a_plan(a_spec("new"), state=a_state(a_spec("gone", TaskName="another")))
