@@ -32,6 +32,7 @@ from provisioner.engine.settle import Settled, Settler, Window
 from provisioner.store import backend as backend_module
 from provisioner.store.backend import LocalBackend
 from provisioner.store.disk import Disk
+from simulation.amounts import IS_LONG
 from simulation.disk import SimulatedDisk
 from simulation.service import Client
 
@@ -271,7 +272,7 @@ def _kept(_self: object) -> Iterator[None]:
     return iter(())
 
 
-MUTANTS = (
+MUTANTS: tuple[Mutant, ...] = (
     Mutant("no intent", _patched(LocalBackend, "record", _record_late), ("create",)),
     Mutant("intent not synced", _intent_not_synced, _CREATES),
     Mutant("directory not synced", _patched(SimulatedDisk, "sync_folder", _not_synced), _CREATES),
@@ -328,3 +329,14 @@ MUTANTS = (
     ),
     Mutant("editing lock kept", _patched(editing_lock._Guard, "release", _kept), ("change",)),
 )
+
+SNAPSHOT_NOT_LOOKED_AT = Mutant(
+    "snapshot not looked at before a record",
+    _patched(WatchedDisk, "identity", lambda *_: None),
+    ("paused",),
+    budget=3,
+)
+"""Takes too long to be looked for every time."""
+
+if IS_LONG:
+    MUTANTS = (*MUTANTS, SNAPSHOT_NOT_LOOKED_AT)
