@@ -281,7 +281,7 @@ def _head(spec: TaskSpec) -> Head:
         task_type=spec.task_type,
         digest=spec.digest,
         prevent_destroy=spec.prevent_destroy,
-        moved_from=list(spec.moved_from),
+        moved_from=spec.moved_from,
         run=packed_run(spec.run),
     )
 

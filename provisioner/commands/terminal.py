@@ -66,7 +66,9 @@ class Terminal:
         """
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         try:
-            text.encode(encoding)
+            # Every encoding that Python writes texts in has ASCII.
+            if not text.isascii():
+                text.encode(encoding)
         except UnicodeEncodeError:
             text = "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
         self.result(text)

@@ -8,7 +8,7 @@ carries a checksum of its content: what was approved is what somebody saw, or it
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from operator import is_not
 from typing import Any, TypeVar, cast
@@ -106,8 +106,9 @@ def encode(plan: Plan) -> bytes:
 
     Few changes are laid out for people; of many, each has a line, because only programs read them all.
     """
-    text = document_text(to_document(plan)) if len(plan.changes) <= _FEW else _in_lines(plan)
-    return f"{text}\n".encode()
+    if len(plan.changes) > _FEW:
+        return b"".join(_in_lines(plan))
+    return f"{document_text(to_document(plan))}\n".encode()
 
 
 def document_text(document: Mapping[str, Any]) -> str:
@@ -118,15 +119,25 @@ def document_text(document: Mapping[str, Any]) -> str:
     return text
 
 
-def _in_lines(plan: Plan) -> str:
-    """A line for each change. Each is encoded once: the checksum is over the same text."""
+def _in_lines(plan: Plan) -> Iterator[bytes]:
+    """A line for each change, in pieces. Each is encoded once: the checksum is over the same text.
+
+    Nowhere is all of it one text before it is put together: of ten thousand changes that is 30 MB.
+    """
     frame = _frame(plan)
     previous = _previous(plan)
     changes = [_canonical(_change(change, previous)) for change in plan.changes]
     before, key, after = _canonical(frame).partition('"resource_changes":[')
-    checksum = _digest(f"{before}{key}{','.join(changes)}{after}")
-    before, key, after = document_text({**frame, "checksum": checksum}).partition('"resource_changes": [')
-    return before + key + ",".join(f"\n    {_readable(change)}" for change in changes) + f"\n  {after}"
+    checksum = hashlib.sha256(f"{before}{key}".encode())
+    for index, change in enumerate(changes):
+        checksum.update(f",{change}".encode() if index else change.encode())
+    checksum.update(after.encode())
+    whole = document_text({**frame, "checksum": checksum.hexdigest()})
+    before, key, after = whole.partition('"resource_changes": [')
+    yield f"{before}{key}".encode()
+    for index, change in enumerate(changes):
+        yield f"{',' if index else ''}\n    {_readable(change)}".encode()
+    yield f"\n  {after}\n".encode()
 
 
 def _readable(text: str) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
@@ -98,8 +99,21 @@ def load_cache(key: str, path: str = PATH) -> ManifestCache:
     if checksum != _checksum(key, content):
         return ManifestCache({}, key)
     document: dict[str, Any] = json.loads(content)
-    entries = {name: (digest, [Head(*head) for head in heads]) for name, (digest, heads) in document.items()}
+    del content
+    # What was taken over is let go at once: both of a hundred thousand would be much.
+    entries = {name: _entry(*document.pop(name)) for name in list(document)}
     return ManifestCache(entries, key)
+
+
+def _entry(digest: str, heads: Sequence[Sequence[Any]]) -> tuple[str, list[Head]]:
+    return digest, [_head(fields) for fields in heads]
+
+
+def _head(fields: Sequence[Any]) -> Head:
+    """A head that shares with others what is the same."""
+    address, line, column, project_id, task_type, digest, is_protected, moved_from, run = fields
+    project_id, run = sys.intern(project_id), sys.intern(run)
+    return Head(address, line, column, project_id, task_type, digest, is_protected, tuple(moved_from), run)
 
 
 def _checksum(key: str, content: bytes) -> bytes:

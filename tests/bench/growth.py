@@ -1,11 +1,12 @@
 """The plot in the README: how long a plan takes by how many tasks there are, ours and others', in one run."""
 
 import html
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping
 
-from measure import GROWTH
+from measure import PLOTTED
 
 PLOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "growth.svg")
 _WIDTH, _HEIGHT = 760, 430
@@ -15,9 +16,14 @@ _SECONDS = (0.01, 1_000.0)
 
 
 def draw() -> None:
-    """Write the plot of what was measured in this run."""
+    """Write the plot of what was measured last."""
+    with open(PLOTTED, encoding="utf-8") as file:
+        measured = json.load(file)
+    series = {
+        name: {int(size): seconds for size, seconds in points.items()} for name, points in measured.items()
+    }
     with open(PLOT, "w", encoding="utf-8") as file:
-        file.write(svg(GROWTH))
+        file.write(svg(series))
 
 
 def svg(series: Mapping[str, Mapping[int, float]]) -> str:

@@ -1,6 +1,7 @@
 """What a run of a process costs, and tables of that in ``BENCHMARKS.md``."""
 
 import datetime as dt
+import json
 import os
 import platform
 import re
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 PROGRAM = os.path.join(os.path.dirname(sys.executable), "provisioner")
 REPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, "BENCHMARKS.md")
 
+PLOTTED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "growth.json")
 GROWTH: dict[str, dict[int, float]] = defaultdict(dict)
 """What goes into the plot: series -> how many -> seconds."""
 
@@ -119,3 +121,17 @@ def publish(section: str, table: object) -> None:
         raise SystemExit(f"{REPORT} has no section {section}")
     with open(REPORT, "w", encoding="utf-8") as file:
         file.write(report)
+    _keep_for_the_plot()
+
+
+def _keep_for_the_plot() -> None:
+    """Series of this run take the place of those of an earlier one."""
+    with open(PLOTTED, encoding="utf-8") as file:
+        series = json.load(file)
+    series |= {
+        name: {str(size): round(points[size], 4) for size in sorted(points)}
+        for name, points in GROWTH.items()
+    }
+    with open(PLOTTED, "w", encoding="utf-8") as file:
+        json.dump(series, file, indent=2)
+        file.write("\n")

@@ -7,7 +7,7 @@ python tests/bench/run.py applies                      only applies: pace, share
 python tests/bench/run.py peers                        other tools; they are installed if they are packages
 python tests/bench/run.py journal                      only the journal
 
-Each writes its table into BENCHMARKS.md; all of it together, the plot as well.
+Each writes its table into BENCHMARKS.md and what it has of the plot in the README.
 """
 
 import platform
@@ -39,8 +39,7 @@ def main() -> None:
                 peers()
             case _:
                 raise SystemExit(f"there is no bench {name}: {', '.join(BENCHES)}")
-    if len(names) > 1:
-        draw()
+    draw()
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def _plans(table: Table, sample: Sample, size: int, rounds: int) -> None:
     GROWTH["provisioner, cold"][size] = cold.wall_seconds
     GROWTH["provisioner, nothing changed"][size] = same.wall_seconds
     cost = median(plan, folder, sample.edit_one, rounds=rounds)
-    more = f"{cost} = +{cost.wall_seconds - same.wall_seconds:.2f} s"
+    more = f"{cost} = {cost.wall_seconds - same.wall_seconds:+.2f} s"
     table.put("`plan`, one changed", size, more, "+ 0.05 / 0.05 / 0.1 s")
     if size <= 1_000:
         cost = median([sys.executable, NAIVE, folder], folder, rounds=1)
@@ -90,7 +90,7 @@ def _plans(table: Table, sample: Sample, size: int, rounds: int) -> None:
     for form in ([], ["--json"], ["--markdown"]):
         cost = median([*plan, *form], folder, _all_to_create(sample), rounds=rounds)
         what = " ".join(["plan", *form])
-        more = f"{cost} = +{cost.wall_seconds - cold.wall_seconds:.2f} s"
+        more = f"{cost} = {cost.wall_seconds - cold.wall_seconds:+.2f} s"
         table.put(f"`{what}`, every task to be created", size, more, "cold + 1 s at 10,000")
 
 

@@ -9,7 +9,7 @@ import pytest
 from projects import Project, task_manifest
 from provisioner.store.cache import PATH, Head, ManifestCache, load_cache
 
-HEAD = Head("a", 1, 1, "1", 201, "digest", prevent_destroy=False, moved_from=[])
+HEAD = Head("a", 1, 1, "1", 201, "digest", prevent_destroy=False, moved_from=())
 
 
 def _plans_agree(project: Project) -> None:

@@ -9,7 +9,7 @@ from provisioner.store.cache import Head, load_cache
 
 def head(number: int) -> Head:
     """Of a manifest."""
-    return Head(f"task-{number}é", number, 1, "1", 201, "d" * 64, False, ["old"], "")
+    return Head(f"task-{number}é", number, 1, "1", 201, "d" * 64, False, ("old",), "")
 
 
 @pytest.mark.parametrize("count", [1, 999, 1_000, 1_001, 2_500])
