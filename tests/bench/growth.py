@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping
 from measure import PLOTTED
 
 PLOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "growth.svg")
-_WIDTH, _HEIGHT = 760, 430
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 236, 24, 48
+_WIDTH, _HEIGHT = 800, 400
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 250, 24, 48
 _COLOURS = ("#0b7285", "#1098ad", "#c92a2a", "#e8590c", "#5f3dc4", "#868e96", "#2b8a3e")
-_SECONDS = (0.01, 1_000.0)
+_SECONDS = (0.1, 100.0)
+
+
+_TO_THE_NAME = ' stroke-dasharray="2 4" stroke-opacity="0.6"'
 
 
 def draw() -> None:
@@ -59,7 +62,7 @@ def svg(series: Mapping[str, Mapping[int, float]]) -> str:
                 for size, seconds in points.items()
             )
             end = max(points)
-            yield _line(x(end) + 5, y(points[end]), _WIDTH - _RIGHT + 12, place, colour)
+            yield _line(x(end) + 5, y(points[end]), _WIDTH - _RIGHT + 12, place, colour, _TO_THE_NAME)
             yield _text(_WIDTH - _RIGHT + 16, place + 4, name, "start", colour)
 
     head = (
@@ -87,10 +90,9 @@ def _apart(places: list[float]) -> list[float]:
     return [found[index] for index in range(len(places))]
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str = "#dee2e6") -> str:
-    return (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="1"/>'
-    )
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str = "#dee2e6", more: str = "") -> str:
+    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+    return f'<line {ends} stroke="{colour}" stroke-width="1"{more}/>'
 
 
 def _text(x: float, y: float, text: str, anchor: str, colour: str = "#495057") -> str:

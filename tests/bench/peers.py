@@ -58,7 +58,7 @@ def _put(table: Table, tool: str, size: int, cold: Cost, same: Cost, edited: Cos
         table.put(f"{tool}: nothing changed", size, str(same), "")
         table.put(f"{tool}: one changed", size, str(edited), "")
         table.put(f"{tool}: peak memory", size, f"{same.peak_mb:.0f} MB", "")
-    GROWTH[f"{tool.replace('`', '')}, nothing changed"][size] = same.wall_seconds
+    GROWTH[tool.replace("`", "")][size] = same.wall_seconds
 
 
 def _median(
