@@ -35,6 +35,10 @@ class Clock:
         """Unix seconds."""
         return time.time() + self.passed
 
+    def sleep(self, seconds: float) -> None:
+        """As it is."""
+        time.sleep(seconds)
+
 
 @dataclass
 class World:
