@@ -14,6 +14,7 @@ import chaos
 from chaos import Violation, World
 from projects import unmeasured
 from provisioner.emulator.server import EmulatorServer
+from tally import Table
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 WORLDS, KILLS, TASKS = 4, 25, 24
@@ -31,7 +32,7 @@ def _started(script: str, *arguments: object) -> "subprocess.Popen[str]":
     )
 
 
-def test_a_hundred_killed_applies_make_nothing_twice_and_lose_nothing() -> None:
+def test_a_hundred_killed_applies_make_nothing_twice_and_lose_nothing(tried: Table) -> None:
     """Four worlds at a time, because in each of them a process often waits for something."""
     worlds = [
         _started("chaos.py", "--tasks", TASKS, "--kills", KILLS, "--seed", SEED * WORLDS + number)
@@ -45,6 +46,7 @@ def test_a_hundred_killed_applies_make_nothing_twice_and_lose_nothing() -> None:
         found = re.search(r"(\d+) kills, .* 0 duplicates, 0 missing$", out.strip())
         assert found is not None, out
         kills += int(found[1])
+    tried("real processes killed", kills)
     assert kills >= 100
 
 
@@ -102,10 +104,14 @@ def test_a_violation_ends_with_1_and_the_seed(
     shutil.rmtree(folder[1])
 
 
-def test_two_processes_never_have_the_lock_at_once() -> None:
+def test_two_processes_never_have_the_lock_at_once(tried: Table) -> None:
     """A hundred rounds with the state, and a few with whole applies."""
-    process = _started("two_processes.py", "--rounds", 100, "--applies", 6, "--seed", SEED)
+    rounds, applies = 100, 6
+    process = _started("two_processes.py", "--rounds", rounds, "--applies", applies, "--seed", SEED)
     out, err = process.communicate()
     print(out, end="")
     assert process.returncode == 0, err
-    assert out.startswith("two processes: 100 rounds with the state, 100 refused; 6 rounds of applies")
+    assert out.startswith(
+        f"two processes: {rounds} rounds with the state, {rounds} refused; {applies} rounds of applies"
+    )
+    tried("rounds of two processes, one lock", rounds + applies)

@@ -51,6 +51,7 @@ from provisioner.engine.run import Run, Wish
 from provisioner.engine.steps import Context, RunLimits
 from provisioner.store.backend import LocalBackend
 from provisioner.store.lock import Holder
+from tally import Table
 
 HOLDER = Holder(pid=7, host="here", command="provisioner apply", since="2030-01-01T00:00:00Z")
 
@@ -237,7 +238,11 @@ def _prepared(machine: Machine) -> Machine:
     ],
 )
 def test_a_run_that_dies_at_any_effect_is_finished_by_the_next_ones(
-    when: When, specs: tuple[TaskSpec, ...], fates: tuple[Fate, ...], machines: Iterator[Machine]
+    when: When,
+    specs: tuple[TaskSpec, ...],
+    fates: tuple[Fate, ...],
+    machines: Iterator[Machine],
+    tried: Table,
 ) -> None:
     """No address has two tasks, every task is recorded, and what was asked for is there."""
     for at in count(1):
@@ -254,7 +259,7 @@ def test_a_run_that_dies_at_any_effect_is_finished_by_the_next_ones(
         assert specs is not RENAMED or machine.state().tasks[Address("renamed")].task_id == task_id
         if lived:
             assert not trouble.has_struck
-            print(f"{at - 1} crash points")
+            tried("effects at which a process dies in turn", at - 1)
             break
 
 
@@ -281,7 +286,7 @@ def ensure_jobs_done(machine: Machine) -> None:
     ],
 )
 def test_no_state_of_a_job_is_lost_twice_whenever_a_run_dies(
-    when: When, fates: tuple[Fate, ...], machines: Iterator[Machine]
+    when: When, fates: tuple[Fate, ...], machines: Iterator[Machine], tried: Table
 ) -> None:
     """At every moment; and in the end every job does what was asked for."""
     for at in count(1):
@@ -299,13 +304,13 @@ def test_no_state_of_a_job_is_lost_twice_whenever_a_run_dies(
         ensure_jobs_done(machine)
         if lived:
             assert not trouble.has_struck
-            print(f"{at - 1} crash points")
+            tried("effects at which a process dies in turn", at - 1)
             break
 
 
 @pytest.mark.parametrize("when", When, ids=[when.name.lower() for when in When])
 def test_a_first_run_that_dies_at_any_effect_is_finished_by_the_next_ones(
-    when: When, machines: Iterator[Machine]
+    when: When, machines: Iterator[Machine], tried: Table
 ) -> None:
     """There is neither state nor journal yet."""
     for at in count(1):
@@ -315,7 +320,7 @@ def test_a_first_run_that_dies_at_any_effect_is_finished_by_the_next_ones(
         machine.apply_undisturbed(BEFORE)
         ensure_all_done(machine, BEFORE)
         if lived:
-            print(f"{at - 1} crash points")
+            tried("effects at which a process dies in turn", at - 1)
             break
 
 

@@ -19,6 +19,7 @@ from projects import Project, Ran, task_manifest
 from provisioner.core.state import State
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 from provisioner.store.backend import LocalBackend
+from tally import Table
 
 PASSES_SECONDS = 400
 """More than the window of any write."""
@@ -146,7 +147,7 @@ def _ensure_words(ran: Ran, reason: str, where: str) -> None:
     ],
 )
 def test_whatever_operation_fails_the_next_apply_ends_with_everything_once(
-    world: World, code: int, when: When, for_ever: bool
+    world: World, code: int, when: When, for_ever: bool, tried: Table
 ) -> None:
     """A create, an update and a delete; the disk fails at the n-th operation, for every n."""
     for at in count(1):
@@ -163,5 +164,5 @@ def test_whatever_operation_fails_the_next_apply_ends_with_everything_once(
         _ensure_exactly_once(world, where)
         if not trouble.has_struck:
             assert ran.code == 0
-            print(f"{at - 1} operations failed in turn")
+            tried("operations of the disk that fail in turn", at - 1)
             break

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from projects import Project, task_manifest, unmeasured
+from tally import Table
 
 TASKS = 200
 SEED = int(os.environ.get("KILL_SEED", "1"))
@@ -33,7 +34,7 @@ def _journal_bytes(root: Path) -> int:
 
 
 @pytest.mark.parametrize("round_", range(10))
-def test_a_killed_apply_is_finished_by_the_next_one(project: Project, round_: int) -> None:
+def test_a_killed_apply_is_finished_by_the_next_one(project: Project, round_: int, tried: Table) -> None:
     """Killed at a random point of its journal, then run again: 200 tasks there, 200 TaskIds here."""
     chance = random.Random(SEED * 1000 + round_)
     (project.root / "manifests" / "orders-to-lake.yaml").unlink()
@@ -46,7 +47,7 @@ def test_a_killed_apply_is_finished_by_the_next_one(project: Project, round_: in
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    print(f"killed with {_journal_bytes(project.root)} journal bytes: exit {process.returncode}")
+    tried("real processes killed", process.returncode == -signal.SIGKILL)
 
     finished = project.run("apply", "-auto-approve", "--rate-per-second", "1000")
     assert finished.code == 0, f"KILL_SEED={SEED} round {round_}: {finished.err[-2000:]}"

@@ -31,6 +31,7 @@ from provisioner.core.calls import CreateTask, SignedWrite
 from provisioner.core.signing import Credential
 from provisioner.emulator.gateway import Request
 from provisioner.emulator.server import EmulatorServer
+from tally import Table
 
 ID = "AKIDc4n4ryIdentity"
 KEY, TOKEN = "c4n4ryKEYc4n4ry", "c4n4ryTOKENc4n4ry"
@@ -38,8 +39,6 @@ PROXY, USER = "c4n4ryPROXYc4n4ry", "c4n4ryUSERc4n4ry"
 SETTING, OTHER = "c4n4rySETTINGc4n4ry", "c4n4ryOTHERc4n4ry"
 CREDENTIALS = (KEY, TOKEN, PROXY, USER)
 SECRETS = (*CREDENTIALS, SETTING, OTHER)
-
-Tried = Callable[..., None]
 
 
 def leaks(text: str | bytes, secrets: tuple[str, ...] = SECRETS) -> list[str]:
@@ -89,7 +88,7 @@ def emulator(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 @pytest.fixture
-def path(tried: Tried, request: pytest.FixtureRequest) -> Callable[..., None]:
+def path(tried: Table, request: pytest.FixtureRequest) -> Callable[..., None]:
     """Judge what came out on one path."""
 
     def judged(name: str, text: str | bytes, secrets: tuple[str, ...] = SECRETS) -> None:

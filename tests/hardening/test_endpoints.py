@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from projects import Project, Ran
+from tally import Table
 
 SECRET = "s3cr3tWORD"
 
@@ -94,7 +95,7 @@ def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("nothing_is_sent")
 @pytest.mark.parametrize("name", REFUSED)
 def test_an_endpoint_that_is_none(
-    project: Project, monkeypatch: pytest.MonkeyPatch, name: str, tried: Callable[..., None]
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str, tried: Table
 ) -> None:
     """Refused wherever it is written, before anything is sent; what may be a password is not repeated."""
     text, why = REFUSED[name]
@@ -112,9 +113,7 @@ def test_an_endpoint_that_is_none(
     tried("endpoint cases")
 
 
-def test_an_endpoint_that_is_one(
-    project: Project, monkeypatch: pytest.MonkeyPatch, tried: Callable[..., None]
-) -> None:
+def test_an_endpoint_that_is_one(project: Project, monkeypatch: pytest.MonkeyPatch, tried: Table) -> None:
     """In whatever case it is written; an empty one is none, so that the next place counts."""
     for place in PLACES[:3]:
         for text, meant in TAKEN.items():

@@ -20,6 +20,7 @@ import pytest
 from projects import Project
 from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from tally import Table
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
 DIRECTIONS = list("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -32,15 +33,13 @@ CREATE, MODIFY = "CreateIntegrationTask", "ModifyIntegrationTask"
 _OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\r\x1b\[(?:1A\x1b\[)?2K|\r(?=\n)")
 """On a terminal: colours; a progress bar, which hides the cursor and goes back over its own line; ends of lines."""
 
-Tried = Callable[[str, int], None]
-
 
 def test_there_are_seventy_seven_characters() -> None:
     """65 and 12, no one twice."""
     assert (len(CONTROLS), len(DIRECTIONS), len(set(CHARACTERS))) == (65, 12, 77)
 
 
-def judge(said: str, tried: Tried, *, lacking: str = "") -> None:
+def judge(said: str, tried: Callable[[str, int], None], *, lacking: str = "") -> None:
     """Every character by itself: shown as an escape, and nowhere obeyed."""
     for mark, character in MARKED.items():
         if character == "\n":
@@ -97,7 +96,7 @@ def empty(project: Project) -> Project:
 # ── what a manifest says ────────────────────────────────────────────────────
 
 
-def test_a_value(empty: Project, tried: Tried) -> None:
+def test_a_value(empty: Project, tried: Table) -> None:
     """Of a setting and of a field: new, kept, changed, removed."""
     write(empty, "x", body(Description="".join(TEXTS.values()), Config=TEXTS))
     said = outputs(empty, "validate", *PLANNING, "apply -auto-approve", *LOOKING)
@@ -107,7 +106,7 @@ def test_a_value(empty: Project, tried: Tried) -> None:
     judge(said + outputs(empty, "validate", "plan", code=3), tried)
 
 
-def test_a_key(empty: Project, tried: Tried) -> None:
+def test_a_key(empty: Project, tried: Table) -> None:
     """Of a setting: new, kept, changed, removed; and one that no object has."""
     write(empty, "x", body(Config=dict.fromkeys(TEXTS.values(), "one")))
     said = outputs(empty, *PLANNING, "apply -auto-approve", *LOOKING)
@@ -121,7 +120,7 @@ def test_a_key(empty: Project, tried: Tried) -> None:
     judge(ran.out, lambda *_: None)
 
 
-def test_a_name(empty: Project, tried: Tried) -> None:
+def test_a_name(empty: Project, tried: Table) -> None:
     """In a manifest, as the service's name of the task, and as it is typed after a command."""
     for mark, text in TEXTS.items():
         write(empty, text, body(), f"{mark}.json")
@@ -147,7 +146,7 @@ def test_a_name(empty: Project, tried: Tried) -> None:
     judge(said, tried)
 
 
-def test_a_text_of_several_lines(empty: Project, tried: Tried) -> None:
+def test_a_text_of_several_lines(empty: Project, tried: Table) -> None:
     """As a whole, and line by line where it changed."""
     first = "\n".join(["first", *TEXTS.values(), "last"])
     write(empty, "x", body(Config={"query": first}))
@@ -157,7 +156,7 @@ def test_a_text_of_several_lines(empty: Project, tried: Tried) -> None:
     judge(said + outputs(empty, *PLANNING, "apply -auto-approve"), tried)
 
 
-def test_the_name_of_a_file(empty: Project, tried: Tried) -> None:
+def test_the_name_of_a_file(empty: Project, tried: Table) -> None:
     """Of a task that is planned, of one that fails, of one that is wrong; NUL is in the name of a folder."""
     on_disk = {mark: text for mark, text in TEXTS.items() if "\0" not in text}
     for mark, text in on_disk.items():
@@ -271,13 +270,13 @@ def refused(project: Project) -> str:
     return ran.out + ran.err + as_json.out + as_json.err
 
 
-def test_a_message_of_the_service(rude: Rude, empty: Project, tried: Tried) -> None:
+def test_a_message_of_the_service(rude: Rude, empty: Project, tried: Table) -> None:
     """Where a write is refused; in the summary, in the conversation and in JSON."""
     rude.refusal = lambda mark: RefusedError("InvalidParameterValue", TEXTS[mark])
     judge(refused(empty), tried)
 
 
-def test_a_task_id(rude: Rude, empty: Project, tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_id(rude: Rude, empty: Project, tried: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a task is shown, moved, forgotten, adopted and destroyed; the service's answer is not believed."""
     rude.has_odd_ids = True
     said = outputs(empty, "apply -auto-approve", code=6)
@@ -311,7 +310,7 @@ def _escaped(text: str) -> str:
     return text[:4] + "\\x" + text[5:]
 
 
-def test_an_error_text(rude: Rude, empty: Project, tried: Tried) -> None:
+def test_an_error_text(rude: Rude, empty: Project, tried: Table) -> None:
     """The code of a refusal and the RequestId, which is also kept and shown where all went well."""
     rude.refusal = lambda mark: RefusedError(f"InvalidParameterValue.{TEXTS[mark]}", "no")
     # What is not spelled like a code is none: the outcome is not known then.

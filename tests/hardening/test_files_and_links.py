@@ -8,19 +8,20 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from projects import Project, task_manifest, unmeasured
+from tally import Table
 
 STATE, JOURNAL, LOCK = "provisioner.state.json", "provisioner.state.journal", "provisioner.state.lock"
 _CAPBSET_DROP, _DAC_OVERRIDE, _DAC_READ_SEARCH = 24, 1, 2
 
 
 @pytest.fixture(autouse=True)
-def case(tried: Callable[..., None]) -> Iterator[None]:
+def case(tried: Table) -> Iterator[None]:
     """Each test is one case."""
     yield
     tried("permission and link cases")

@@ -9,7 +9,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import formatdate
 from io import BytesIO
@@ -52,8 +52,7 @@ from provisioner.store.backend import LocalBackend
 from provisioner.store.cache import Head, ManifestCache, load_cache
 from provisioner.store.disk import Disk
 from provisioner.store.lock import Holder, StateLock
-
-Tried = Callable[..., None]
+from tally import Table
 
 JOURNALS, STATES, PLANS = 4000, 4000, 2000
 YAML, JSON, SETTINGS = 3000, 2000, 1000
@@ -169,7 +168,7 @@ def _ensure_readable(error: ProvisionerError) -> None:
     assert printable_lines(str(error)) == str(error)
 
 
-def test_a_journal(tried: Tried) -> None:
+def test_a_journal(tried: Table) -> None:
     """Gives the state at a moment that there was, or is refused."""
     assert _load(SNAPSHOT, _journal(ENTRIES)) == PREFIXES[-1]
     outcomes = set()
@@ -185,7 +184,7 @@ def test_a_journal(tried: Tried) -> None:
     tried("fuzz inputs", JOURNALS)
 
 
-def test_a_state(tried: Tried) -> None:
+def test_a_state(tried: Table) -> None:
     """Is exactly the one that was written, or is refused; also one that a person says is meant."""
     refused = accepted = 0
     for data, seed in inputs(SNAPSHOT, "state", STATES):
@@ -206,7 +205,7 @@ def test_a_state(tried: Tried) -> None:
     tried("fuzz inputs", STATES)
 
 
-def test_a_saved_plan(tried: Tried) -> None:
+def test_a_saved_plan(tried: Table) -> None:
     """Is exactly the one that was saved, or is refused."""
     state = replace(BASE, tasks={**BASE.tasks, Address("moved"): a_record(a_spec("moved"))})
     plan = a_plan(
@@ -256,7 +255,7 @@ def _check_manifests(folder: Path, ending: str, count: int) -> None:
 
 @pytest.mark.parametrize(("ending", "count"), [(".yaml", YAML), (".json", JSON)])
 def test_manifests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tried: Tried, ending: str, count: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tried: Table, ending: str, count: int
 ) -> None:
     """Every problem of every one of them, in one run; the others are tasks."""
     monkeypatch.chdir(tmp_path)
@@ -282,7 +281,7 @@ environments:
 """
 
 
-def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tried: Tried) -> None:
+def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tried: Table) -> None:
     """Settings, problems with places, or an error."""
     monkeypatch.chdir(tmp_path)
     for data, _seed in inputs(_SETTINGS, "settings", SETTINGS):
@@ -392,7 +391,7 @@ def _received(body: bytes, number: int) -> HTTPResponse:
     return HTTPResponse(BytesIO(body), headers=headers, status=200, preload_content=False)
 
 
-def test_an_answer(tried: Tried) -> None:
+def test_an_answer(tried: Table) -> None:
     """Is understood, or is not; a write is then unknown and nothing else. Nothing is raised."""
     transport = Transport(ENDPOINT, region="r", monotonic=lambda: 0.0, connections=1)
     for number in range(READ_REPLIES):
@@ -441,7 +440,7 @@ def _take_request(connection: socket.socket) -> None:
         request += received
 
 
-def test_an_answer_over_a_socket(tried: Tried) -> None:
+def test_an_answer_over_a_socket(tried: Table) -> None:
     """Bytes from the status line on."""
     answers = []
     for number in range(SENT_REPLIES):
@@ -468,7 +467,7 @@ def test_an_answer_over_a_socket(tried: Tried) -> None:
 # ── what the program keeps beside it ────────────────────────────────────────
 
 
-def test_a_lock_file(tmp_path: Path, tried: Tried) -> None:
+def test_a_lock_file(tmp_path: Path, tried: Table) -> None:
     """Says who held it, or nothing; it can always be taken, and its words are safe to print."""
     path = tmp_path / "x.state.lock"
     holder = Holder(pid=7, host="here", command="provisioner apply", since="2030-01-01T00:00:00Z")
@@ -489,7 +488,7 @@ def test_a_lock_file(tmp_path: Path, tried: Tried) -> None:
     tried("fuzz inputs", LOCKS)
 
 
-def test_a_cache(tmp_path: Path, tried: Tried) -> None:
+def test_a_cache(tmp_path: Path, tried: Table) -> None:
     """Is exactly the one that was written, or an empty one."""
     path = str(tmp_path / "manifests.cache")
     cache = ManifestCache({}, "key")

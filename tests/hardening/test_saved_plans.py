@@ -6,7 +6,7 @@ what a plan carries, nothing may be other than what manifests and state give.
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from mutations import mutated
 from projects import Project, task_manifest
 from provisioner.core.plan_document import _checksum
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from tally import Table
 
 EDITS = 200
 DERIVED = frozenset({"format_version", "checksum", "source", "sensitive", "cannot_be_cleared"})
@@ -72,9 +73,7 @@ class Attempts:
         }
 
 
-def test_an_edited_plan_is_not_carried_out(
-    project: Project, emulator: EmulatorServer, tried: Callable[..., None]
-) -> None:
+def test_an_edited_plan_is_not_carried_out(project: Project, emulator: EmulatorServer, tried: Table) -> None:
     """Bytes at random; what only looks otherwise (a blank, the order of keys) is no edit."""
     attempts = Attempts(project, emulator)
     number = done = 0
@@ -97,9 +96,7 @@ def _content(data: bytes) -> str:
         return repr(data)
 
 
-def test_a_forged_plan_is_not_carried_out(
-    project: Project, emulator: EmulatorServer, tried: Callable[..., None]
-) -> None:
+def test_a_forged_plan_is_not_carried_out(project: Project, emulator: EmulatorServer, tried: Table) -> None:
     """One value of its content is another, and its checksum fits."""
     attempts = Attempts(project, emulator)
     for number in range(EDITS):

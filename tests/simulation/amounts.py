@@ -1,4 +1,4 @@
-"""How much is simulated, and what came of it.
+"""How much is simulated.
 
 ``make test`` plays what fits into its time; ``SIMULATION=long``, which ``make test-long`` sets, far more.
 """
@@ -6,7 +6,6 @@
 import multiprocessing
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -33,10 +32,6 @@ def budget_of(scenario: str) -> int:
 class _Batch:
     play: Callable[[int], str]
     seeds: range
-
-
-COUNTS: Counter[str] = Counter()
-"""What was played in this process, for the summary."""
 
 
 def played(play: Callable[[int], str], count: int) -> Iterator[str]:

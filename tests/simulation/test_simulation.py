@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulation.amounts import COUNTS, DEEP_SEEDS, HISTORIES, HISTORY_STEPS, budget_of, played
+from simulation.amounts import DEEP_SEEDS, HISTORIES, HISTORY_STEPS, budget_of, played
 from simulation.explorer import Explorer, Found
 from simulation.histories import deep, history
 from simulation.mutants import MUTANTS, SNAPSHOT_NOT_LOOKED_AT, Mutant
 from simulation.replay import replay
 from simulation.scenarios import SCENARIOS, Scenario, scenario_of
+from tally import Table
 
 
 @pytest.fixture(autouse=True)
@@ -26,34 +27,35 @@ def _untraced() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
-def test_every_schedule_within_the_budget_keeps_every_promise(scenario: Scenario) -> None:
+def test_every_schedule_within_the_budget_keeps_every_promise(scenario: Scenario, tried: Table) -> None:
     """Kills, power cuts, errors of the disk, and every fate of a send, in every combination."""
     explored = Explorer(scenario, budget_of(scenario.name)).explore()
-    COUNTS.update(schedules=explored.schedules, runs=explored.runs, violations=explored.found is not None)
+    tried("schedules of faults", explored.schedules)
+    tried("schedules of faults: runs (what is equal is played once)", explored.runs)
     assert explored.found is None, str(explored.found)
 
 
-def test_random_schedules_of_many_addresses_keep_every_promise() -> None:
+def test_random_schedules_of_many_addresses_keep_every_promise(tried: Table) -> None:
     """5 to 40 addresses and several faults a run."""
+    tried("random deep schedules", DEEP_SEEDS)
     broken = list(played(_play_deep, DEEP_SEEDS))
-    COUNTS.update(seeds=DEEP_SEEDS, violations=len(broken))
     assert broken == [], "\n".join(broken[:10])
 
 
-def test_random_histories_keep_every_promise() -> None:
+def test_random_histories_keep_every_promise(tried: Table) -> None:
     """People edit, apply, lose the state, restore a backup, and copy and edit in the console."""
+    tried(f"random histories of {HISTORY_STEPS} steps", HISTORIES)
     broken = list(played(_play_history, HISTORIES))
-    COUNTS.update(histories=HISTORIES, steps=HISTORY_STEPS, violations=len(broken))
     assert broken == [], "\n".join(broken[:10])
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
-def test_a_safety_step_that_is_left_out_is_noticed(mutant: Mutant) -> None:
+def test_a_safety_step_that_is_left_out_is_noticed(mutant: Mutant, tried: Table) -> None:
     """Otherwise the simulation would not look where that step matters."""
-    COUNTS.update(mutants=1)
+    tried("safety steps left out")
     found = _found_in(mutant)
     assert found is not None, f"{mutant.name}: not noticed in {', '.join(mutant.scenarios)}"
-    COUNTS.update(caught=1)
+    tried("safety steps left out and noticed")
     with mutant.applied():
         assert replay(found.schedule)[1] == found.promise
     assert replay(found.schedule)[1] == ""

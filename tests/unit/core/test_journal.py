@@ -28,6 +28,7 @@ from provisioner.core.journal import (
 from provisioner.core.state import State, WriteKind
 from provisioner.errors import StateDamagedError
 from records import a_finish, a_rejection, an_intent, some_attempt, some_header, some_record, some_state
+from tally import Table
 
 NAME = "provisioner.state.journal"
 ORDERS = Address("orders")
@@ -125,9 +126,10 @@ def test_long_entry_has_a_longer_length() -> None:
 
 
 @pytest.mark.parametrize("reserved", [b"", RESERVED], ids=["bare", "reserved"])
-def test_every_prefix_is_a_journal(reserved: bytes) -> None:
+def test_every_prefix_is_a_journal(reserved: bytes, tried: Table) -> None:
     """Cut at any byte it gives the entries that were whole; cut inside the header it is refused."""
     ends = [sum(map(len, LINES[: count + 1])) for count in range(len(LINES))]
+    tried("bytes at which journal or snapshot is cut", len(WHOLE) + 1)
     for cut in range(len(WHOLE) + 1):
         data = WHOLE[:cut] + reserved
         if cut < ends[0]:
@@ -144,10 +146,11 @@ def test_every_prefix_is_a_journal(reserved: bytes) -> None:
 
 @pytest.mark.parametrize("count", range(len(LINES)), ids=lambda count: f"{count}-entries")
 @pytest.mark.parametrize("reserved", [b"", b"\0" * 64], ids=["bare", "reserved"])
-def test_no_flipped_bit_loses_a_synced_entry(count: int, reserved: bytes) -> None:
+def test_no_flipped_bit_loses_a_synced_entry(count: int, reserved: bytes, tried: Table) -> None:
     """One bit that changed in what was durable is always damage, never a torn entry."""
     data = b"".join(LINES[: count + 1])
     lost = []
+    tried("bits of journal or snapshot that are flipped", len(data) * 8)
     for index in range(len(data)):
         for bit in range(8):
             flipped = bytearray(data + reserved)

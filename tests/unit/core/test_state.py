@@ -21,6 +21,7 @@ from provisioner.core.state import (
 )
 from provisioner.errors import StateDamagedError
 from records import some_attempt, some_record, some_state
+from tally import Table
 
 NAME = "provisioner.state.json"
 
@@ -207,16 +208,18 @@ def test_any_state_survives_the_round_trip(state: State, tool: str) -> None:
 FULL = encode(STATES["open-delete"], "1.0")
 
 
-def test_every_truncation_is_refused() -> None:
+def test_every_truncation_is_refused(tried: Table) -> None:
     """A snapshot cut at any byte is never a state."""
+    tried("bytes at which journal or snapshot is cut", len(FULL))
     for end in range(len(FULL)):
         with pytest.raises(StateDamagedError):
             decode(FULL[:end], NAME)
 
 
-def test_every_flipped_bit_is_refused() -> None:
+def test_every_flipped_bit_is_refused(tried: Table) -> None:
     """One bit that changed anywhere is noticed, in the checksum's own line too."""
     taken = []
+    tried("bits of journal or snapshot that are flipped", len(FULL) * 8)
     for index in range(len(FULL)):
         for bit in range(8):
             data = bytearray(FULL)
