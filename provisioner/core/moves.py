@@ -165,14 +165,24 @@ def _moved_faults(
         for old in spec.moved_from:
             first = claimed.setdefault(old, spec)
             if old in desired:
-                why = f'"{old}" is still an address: {desired[old].source} has it, so it has not moved here'
-                yield NameFault(spec.source, old, why)
+                yield NameFault(spec.source, old, _still_there(desired[old], spec))
             elif first is not spec:
                 why = f'"{old}" has moved to "{first.address}" already: {first.source} says so'
                 yield NameFault(spec.source, old, why)
             elif old in removed:
                 why = f'"{old}" cannot have moved here: {removed[old].source} removes it'
                 yield NameFault(spec.source, old, why)
+
+
+def _still_there(other: TaskSpec, spec: TaskSpec) -> str:
+    """Why the task of an address has not moved; and how to rename several in a row."""
+    old, before = other.address, other.moved_from
+    why = f'"{old}" is still an address: {other.source} has it, so it has not moved here'
+    if not before:
+        return why
+    if spec.address in before:
+        return f"{why}; to swap two addresses, go by way of a third one, with one apply for each step"
+    return f'{why}; move it in one apply, and in the next, without this line, "{before[0]}" to "{old}"'
 
 
 def _move(state: State, new: Address, olds: Sequence[Address]) -> Move | None:

@@ -229,6 +229,17 @@ def test_an_address_that_is_still_there_has_not_moved() -> None:
     ]
     swapped = _faults(a_spec("a", moved_from=["b"]), a_spec("b", moved_from=["a"]))
     assert [file for file, _, _ in swapped] == ["manifests/a.yaml", "manifests/b.yaml"]
+    advice = "; to swap two addresses, go by way of a third one, with one apply for each step"
+    assert all(message.endswith(advice) for _, _, message in swapped)
+
+
+def test_renames_in_a_row_take_an_apply_each() -> None:
+    """Which of them comes first is said: the one to the address that is free."""
+    [(file, _, message)] = _faults(a_spec("middle", moved_from=["old"]), a_spec("new", moved_from=["middle"]))
+    assert file == "manifests/new.yaml"
+    assert message.endswith('; move it in one apply, and in the next, without this line, "old" to "middle"')
+    assert _faults(a_spec("old"), a_spec("new", moved_from=["middle"])) == []
+    assert _faults(a_spec("middle", moved_from=["old"]), a_spec("new")) == []
 
 
 def test_one_task_cannot_move_to_two_addresses() -> None:
