@@ -29,9 +29,10 @@ demo: $(VENV)/.demo
 	$(BIN)/provisioner apply --auto-approve
 	$(BIN)/provisioner state list
 
+# In two processes: most tests use one core, and two are what CI has.
 test: check
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/*,provisioner/engine/*,provisioner/store/*'
