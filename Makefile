@@ -12,11 +12,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# How much of it: for parts, make test-long KILLS=100 ROUNDS=100 APPLIES=10
+# How much of it: for parts, make test-long KILLS=100 ROUNDS=100 APPLIES=10; to go on, make long-seeds FIRST_SEED=650000
 KILLS ?= 10000
 ROUNDS ?= 5000
 APPLIES ?= 200
 SEEDS ?= 2000000
+FIRST_SEED ?= 0
 SEED ?= 1
 SIZES ?= 1000 10000
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -51,7 +52,7 @@ long-schedules: $(VENV)/.test
 	SIMULATION=long $(BIN)/python -m pytest -v --durations=0 tests/simulation -k 'within_the_budget or left_out'
 
 long-seeds: $(VENV)/.test
-	SIMULATION=long SEEDS=$(SEEDS) $(BIN)/python -m pytest -v -s tests/simulation -k 'random'
+	SIMULATION=long FIRST_SEED=$(FIRST_SEED) SEEDS=$(SEEDS) $(BIN)/python -m pytest -v -s tests/simulation -k 'random'
 
 long-life: $(VENV)/.test
 	SIMULATION=long $(BIN)/python -m pytest -v -s tests/life -k random

@@ -135,6 +135,10 @@ class State:
     swallowed: str = ""
     """Chain value of the last journal that is folded in; see ``journal``."""
 
+    sent: tuple[str, ...] = ()
+    """Ids of the journals that are folded in and from which calls were sent: the last few, the latest last.
+    Who knows one of them descends from it."""
+
     remote: Remote = Remote("", "")
     """Where the tasks are."""
 
@@ -168,6 +172,7 @@ def encode(state: State, tool_version: str) -> bytes:
         "format": FORMAT,
         "lineage": state.lineage,
         "region": state.remote.region,
+        "sent": list(state.sent),
         "seq": state.seq,
         "serial": state.serial,
         "stack": state.stack,
@@ -253,6 +258,7 @@ def _state(document: Mapping[str, Any], unread: Iterator[Unread]) -> State:
         serial=_typed(document["serial"], int),
         seq=_typed(document["seq"], int),
         swallowed=_typed(document["swallowed"], str),
+        sent=tuple(_typed(journal, str) for journal in _typed(document.get("sent", []), list)),
         remote=Remote(_typed(document["endpoint"], str), _typed(document["region"], str)),
         fence=_typed(document["fence"], int),
         tasks={

@@ -20,7 +20,10 @@ from provisioner.core.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
 from provisioner.errors import StateDamagedError, StateError
 from provisioner.store.disk import Disk, translated, write_atomic
-from provisioner.store.lock import Holder, Sent, StateLock
+from provisioner.store.lock import Holder, StateLock
+
+_KEPT = 100
+"""Journals that a snapshot names. A state to which more were added elsewhere waits once, like a lost one."""
 
 
 class LocalBackend:
@@ -51,6 +54,7 @@ class LocalBackend:
         """Of the journal on the disk that is folded in, as far as it goes."""
 
         self._journal_id = ""
+        """Of that journal; empty if there is none, or one that says nothing of this snapshot."""
 
     # ── reading ─────────────────────────────────────────────────────────────
 
@@ -70,9 +74,10 @@ class LocalBackend:
             self._ensure_stack(base)
         self._ledger = Ledger(base)
         self._base = None if snapshot is None else _Base(base.seq, states.checksum_of(snapshot))
+        self._journal_id = ""
         if entries is not None:
             self._fold(journals.decode(entries, self._journal_name), base)
-        self.lost_track = self.lock.sent.is_ahead_of(base.serial, self._journal_id)
+        self.lost_track = bool(self.lock.sent) and self.lock.sent not in {*base.sent, self._journal_id}
         if self.lock.is_ours:
             self._make_durable()
         return self.state
@@ -111,7 +116,9 @@ class LocalBackend:
         if not self.lineage:
             self._ledger = Ledger(first(self.state))
         journal = self._journal or self._next_journal()
-        self._note(Sent(self._ledger.serial, self._journal_id))
+        if not self.lost_track:
+            # That a state is lost stays said until a fence stands for it.
+            self.lock.note(self._journal_id)
         with self._giving_up(), translated("reserve space in", self.name):
             self._disk.reserve(journal.handle, journal.size, reserve_bytes)
             self._disk.sync(journal.handle)
@@ -141,7 +148,6 @@ class LocalBackend:
         """
         if self._journal is not None:
             self._next_journal()
-            self._note(Sent(self._ledger.serial))
 
     def replace(self, state: State) -> None:
         """Write a state that was changed otherwise than by entries (moves, removals), as a new snapshot.
@@ -153,7 +159,9 @@ class LocalBackend:
         self._ledger = Ledger(state)
         self._base = None
         self._next_journal()
-        self.lost_track = self.lost_track and not is_fenced
+        if self.lost_track and is_fenced:
+            self.lost_track = False
+            self.lock.note(self._journal_id)
 
     def close(self) -> None:
         """Give the journal's handle back and the space it reserved."""
@@ -193,11 +201,6 @@ class LocalBackend:
                     return snapshot, after
                 before = after
 
-    def _note(self, sent: Sent) -> None:
-        """Leave word of what is sent; that a state is lost stays said until a fence stands for it."""
-        if not self.lost_track:
-            self.lock.note(sent)
-
     def _make_durable(self) -> None:
         """Sync what was read: a run that was killed may have written or renamed it and not synced it.
 
@@ -218,7 +221,7 @@ class LocalBackend:
         Raises:
             StateDamagedError: the two do not belong together.
         """
-        self._chain, self._journal_id = journal.chain, journal.header.journal
+        self._chain = journal.chain
         problem = self._contradiction(journal, base)
         if problem:
             raise StateDamagedError(
@@ -226,6 +229,8 @@ class LocalBackend:
                 f"  {self._journal_name}: {problem}.\n"
                 "Using them would forget tasks that exist. Put both back from one backup."
             )
+        if self._is_of(journal, base):
+            self._journal_id = journal.header.journal
         if self._base is not None and journal.chain != base.swallowed:
             for entry in journal.entries:
                 self._ledger.add(entry)
@@ -245,15 +250,20 @@ class LocalBackend:
                 f"the state file (serial {base.serial}) is older than its journal "
                 f"(serial {header.base_serial}): it was probably restored from a backup"
             )
-        is_known = journal.chain == base.swallowed or header.base_checksum == self._base.checksum
-        if journal.entries and not is_known:
+        if journal.entries and not self._is_of(journal, base):
             return "the journal has entries that this state file does not know: it was made elsewhere"
         return ""
 
+    def _is_of(self, journal: Journal, base: State) -> bool:
+        """Whether a journal extends this snapshot, or is swallowed in it."""
+        extends = self._base is not None and journal.header.base_checksum == self._base.checksum
+        return extends or journal.chain == base.swallowed
+
     def _next_journal(self) -> "_OpenJournal":
-        """Swallow the journal into a snapshot, if it holds anything, and start an empty one."""
+        """Swallow the journal into a snapshot, if it holds anything or was to, and start an empty one."""
         self.close()
-        if self._base is None or self._base.seq != self._ledger.seq:
+        is_said = bool(self._journal_id) and self._journal_id == self.lock.sent
+        if self._base is None or self._base.seq != self._ledger.seq or is_said:
             self._base = self._write_snapshot()
         state = self.state
         self._journal_id = secrets.token_hex(8)
@@ -274,7 +284,9 @@ class LocalBackend:
         return self._journal
 
     def _write_snapshot(self) -> "_Base":
-        state = replace(self.state, serial=self.state.serial + 1, swallowed=self._chain)
+        state = self.state
+        sent = (*state.sent, self._journal_id) if self._journal_id else state.sent
+        state = replace(state, serial=state.serial + 1, swallowed=self._chain, sent=sent[-_KEPT:])
         data = states.encode(state, self._tool_version)
         with translated("write", self.name):
             write_atomic(self._disk, self._path, data)

@@ -1,4 +1,4 @@
-"""The lock beside the state: who holds it, and from which snapshot something was sent last.
+"""The lock beside the state: who holds it, and from which journal something was sent last.
 
 Rule: the system's lock on the file is what counts; what stands in the file is for people, and for the
 day on which the state gets lost. The program never renames or removes the file. A lock on a file that
@@ -18,8 +18,8 @@ from provisioner.core.text import printable
 from provisioner.errors import StateError, StateLockedError
 from provisioner.store.disk import Disk, translated
 
-_AFTER_ALL = 2**62
-"""A serial later than that of every state."""
+_UNREADABLE = "?"
+"""Sent from a journal, but from which cannot be read any more: from none that any state knows."""
 
 _PADDED_BYTES = 1024
 """The text is written over the old one at once, blanks included: killed in between, the old one stands."""
@@ -40,28 +40,14 @@ class Holder:
     """UTC, ``yyyy-mm-ddThh:mm:ssZ``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What the lock file remembers of the last run that sent something, whatever becomes of the state."""
-
-    serial: int = 0
-    """Of the snapshot that it began or ended with; 0: nothing was ever sent."""
-
-    journal: str = ""
-    """Id of the journal in which what it sent stands; empty once that is in the snapshot."""
-
-    def is_ahead_of(self, serial: int, journal: str) -> bool:
-        """Whether a state is not the one that was last sent from: it is gone, or an older one."""
-        return self.serial > serial or (self.serial == serial and self.journal not in ("", journal))
-
-
 class StateLock:
     """The lock of one state."""
 
     def __init__(self, path: str, disk: Disk) -> None:
         self.path = path
-        self.sent = Sent()
-        """As it was when the lock was taken, and as it was noted since."""
+        self.sent = ""
+        """Id of the journal from which calls were sent last, whatever has become of the state; empty if none
+        ever were. As it was when the lock was taken, and as it was noted since."""
 
         self._disk = disk
         self._handle: int | None = None
@@ -93,8 +79,8 @@ class StateLock:
             with suppress(OSError):
                 self._disk.close(handle)
 
-    def note(self, sent: Sent) -> None:
-        """Leave word from which snapshot calls are sent: the state itself may get lost.
+    def note(self, sent: str) -> None:
+        """Leave word from which journal calls are sent: the state itself may get lost.
 
         Raises:
             StateError: it could not be made durable.
@@ -152,7 +138,7 @@ class StateLock:
             f"Another run holds the state's lock.\n{who}\nWait for it to end, or use --lock-timeout SECONDS."
         )
 
-    def _left_word(self) -> Sent:
+    def _left_word(self) -> str:
         """What the last run left that sent something.
 
         A text is torn if a run died while it wrote over another one, which may have said that something
@@ -163,9 +149,9 @@ class StateLock:
         with translated("read", self.path):
             data = self._disk.read(self.path) or b""
         if not document and len(data) >= _PADDED_BYTES and b"\0" not in data:
-            return Sent(_AFTER_ALL)
-        serial, journal = document.get("serial"), document.get("journal")
-        return Sent(serial if isinstance(serial, int) else 0, journal if isinstance(journal, str) else "")
+            return _UNREADABLE
+        journal = document.get("journal")
+        return journal if isinstance(journal, str) else ""
 
     def _document(self) -> dict[str, Any]:
         """What the file says; empty if that is nothing that a run has written."""
@@ -178,8 +164,7 @@ class StateLock:
         return document if isinstance(document, dict) else {}
 
     def _write(self, handle: int, document: Mapping[str, Any]) -> None:
-        sent = {"serial": self.sent.serial, "journal": self.sent.journal} if self.sent.serial else {}
-        told = {name: value for name, value in document.items() if name not in sent} | sent
+        told = {**document, "journal": self.sent} if self.sent else document
         text = f"{json.dumps(told)}\n".encode().ljust(_PADDED_BYTES) if told else b""
         with translated("lock", self.path):
             self._disk.write(handle, 0, text)

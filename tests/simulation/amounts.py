@@ -13,7 +13,11 @@ IS_LONG = os.environ.get("SIMULATION") == "long"
 
 PROCESSES = min(2, os.cpu_count() or 1)
 
-DEEP_SEEDS = int(os.environ.get("SEEDS", "2000000")) if IS_LONG else 20_000
+DEEP_SEEDS = range(
+    int(os.environ.get("FIRST_SEED", "0")), int(os.environ.get("SEEDS", "2000000")) if IS_LONG else 20_000
+)
+"""A long run that was ended goes on with the first seed that it has not played."""
+
 HISTORIES, HISTORY_STEPS = (20_000, 100) if IS_LONG else (300, 40)
 
 _WITH_PAIRS = frozenset(
@@ -34,10 +38,10 @@ class _Batch:
     seeds: range
 
 
-def played(play: Callable[[int], str], count: int) -> Iterator[str]:
-    """Play seeds 0 to ``count`` - 1 on the processors there are; yields what is broken."""
-    size = max(1, min(500, count // PROCESSES))
-    batches = [_Batch(play, range(first, min(first + size, count))) for first in range(0, count, size)]
+def played(play: Callable[[int], str], seeds: range) -> Iterator[str]:
+    """Play these seeds on the processors there are; yields what is broken."""
+    size = max(1, min(500, len(seeds) // PROCESSES))
+    batches = [_Batch(play, seeds[first : first + size]) for first in range(0, len(seeds), size)]
     context = multiprocessing.get_context("fork")
     with context.Pool(PROCESSES, initializer=_untraced) as pool:
         found = 0
@@ -46,7 +50,9 @@ def played(play: Callable[[int], str], count: int) -> Iterator[str]:
             if IS_LONG and (done % 100 == 0 or broken):
                 # A long run that is ended before its end has told what it found so far.
                 print(
-                    f"{min(done * size, count):,} of {count:,} seeds, {found} violations", *broken, flush=True
+                    f"{min(done * size, len(seeds)):,} of {len(seeds):,} seeds, {found} violations",
+                    *broken,
+                    flush=True,
                 )
             yield from broken
 

@@ -262,6 +262,16 @@ def _trusted_unread(self: Ledger, entry: Finished) -> None:
     self._put(entry.address, record)
 
 
+_load = LocalBackend.load
+
+
+def _load_unsuspecting(self: LocalBackend, *, accept_edits: bool = False) -> State:
+    """Only a state that is gone counts as lost, not one that is an earlier one or of another line."""
+    state = _load(self, accept_edits=accept_edits)
+    self.lost_track = self.lost_track and not state.lineage
+    return state
+
+
 # ── all of them ─────────────────────────────────────────────────────────────
 
 _CREATES = ("create two", "create")
@@ -299,6 +309,11 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("journal of another snapshot folded", _any_journal_folded, ("old journal",)),
     Mutant("lost state not fenced", _patched(Settler, "_fence", _no_fence), ("all but the lock lost",)),
+    Mutant(
+        "state of another line not noticed",
+        _patched(LocalBackend, "load", _load_unsuspecting),
+        ("another line restored",),
+    ),
     Mutant(
         "named writes without a window",
         _patched(Settler, "_settle_named", _settle_named_at_once),

@@ -68,6 +68,7 @@ NOTHING: Manifests = {}
 A, A2, A3, A_OFFLINE = (manifests(spec_of("a", *rest)) for rest in ((), (2,), (3,), (1, 202)))
 A_RUNS, A2_RUNS = (manifests(spec_of("a", number, 201, OnChange.KEEP_STATE)) for number in (1, 2))
 A2_ANEW = manifests(spec_of("a", 2, 201, OnChange.DISCARD_STATE))
+A3_B = manifests(spec_of("a", 3), spec_of("b"))
 B = manifests(spec_of("b"))
 AB = manifests(spec_of("a"), spec_of("b"))
 MIXED = manifests(spec_of("a", 2), spec_of("c"))
@@ -159,6 +160,13 @@ def lose(world: World, choices: Choices) -> None:
     _wait_without_lock(world, paths)
 
 
+def lose_everything(world: World, _choices: Choices) -> None:
+    """A person removes every file of the state."""
+    for path in LOSSES["everything"]:
+        world.put_file(path, None)
+    _wait_without_lock(world, LOSSES["everything"])
+
+
 def lose_all_but_the_lock(world: World, _choices: Choices) -> None:
     """A person removes snapshot and journal."""
     world.forget_state()
@@ -172,6 +180,12 @@ def restore(world: World, choices: Choices) -> None:
         world.put_file(SNAPSHOT, snapshot)
     if which in (1, 3):
         world.put_file(JOURNAL, journal)
+
+
+def restore_all(world: World, _choices: Choices) -> None:
+    """A person puts back all of the latest backup."""
+    world.put_file(SNAPSHOT, world.backups[-1][0])
+    world.put_file(JOURNAL, world.backups[-1][1])
 
 
 def restore_journal(world: World, _choices: Choices) -> None:
@@ -296,6 +310,13 @@ SCENARIOS = (
     _scenario("state lost, later", apply(A), TIME, lose, apply(A), end(A)),
     _scenario("state of two lost", applied(A), apply(AB), lose, apply(AB), end(AB)),
     _scenario("backup restored", applied(A), back_up, apply(AB), restore, apply(AB), end(AB)),
+    _scenario(
+        # Begun anew, so that its serial is lower than that of what is put back.
+        "another line restored",
+        *(undisturbed(A), undisturbed(A2), undisturbed(A3), back_up),
+        *(lose_everything, undisturbed(A3), undisturbed(A3)),
+        *(apply(A3_B), restore_all, apply(A3_B), end(A3_B)),
+    ),
     _scenario(
         "old journal", apply(A), back_up, undisturbed(NOTHING), apply(A), restore_journal, apply(A), end(A)
     ),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +61,7 @@ STATES = {
     "adopted-unseen": some_state(tasks={Address("orders"): some_record(spec={}, digest="")}),
     "protected": some_state(tasks={Address("orders"): some_record(protected=True)}),
     "empty-list-in-spec": some_state(tasks={Address("orders"): some_record(spec={"Nodes": []})}),
+    "sent-from": replace(some_state("a"), sent=("0123456789abcdef", "fedcba9876543210")),
     "lone-surrogate": some_state(tasks={Address("orders"): some_record(request_id="\ud800 \udfff")}),
 }
 
@@ -99,6 +101,7 @@ def test_snapshot_is_laid_out_for_people() -> None:
         ' "format": 1,',
         ' "lineage": "1f2e3d4c5b6a7988",',
         ' "region": "",',
+        ' "sent": [],',
         ' "seq": 7,',
         ' "serial": 3,',
         f' "stack": "{state.stack}",',

@@ -25,7 +25,7 @@ from provisioner.core.state import Attempt, State, WriteKind
 from provisioner.errors import StateDamagedError, StateError, StateLockedError
 from provisioner.store.backend import LocalBackend
 from provisioner.store.disk import Disk
-from provisioner.store.lock import Holder
+from provisioner.store.lock import Holder, StateLock
 
 HOLDER = Holder(pid=7, host="here", command="provisioner apply", since="2030-01-01T00:00:00Z")
 Backend = LocalBackend | MemoryBackend
@@ -424,7 +424,7 @@ def test_a_state_that_is_the_last_one_has_lost_nothing(path: str) -> None:
 
 @pytest.mark.parametrize("with_journal", [False, True], ids=["without its journal", "with its journal"])
 def test_a_state_that_went_back_is_noticed(path: str, with_journal: bool) -> None:
-    """The lock file remembers from which snapshot calls were sent last."""
+    """The lock file remembers from which journal calls were sent last."""
     _sent(path, "a")
     old = Path(path).read_bytes(), _journal(path).read_bytes()
     _sent(path, "b")
@@ -434,6 +434,96 @@ def test_a_state_that_went_back_is_noticed(path: str, with_journal: bool) -> Non
     else:
         _journal(path).unlink()
     assert _lost_track(path)
+
+
+def _files(path: str) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in (Path(path), _journal(path))}
+
+
+def _put_back(files: dict[Path, bytes]) -> None:
+    for file, data in files.items():
+        file.write_bytes(data)
+
+
+def _all_lost(path: str) -> None:
+    for file in (*_files(path), Path(path.replace(".json", ".lock"))):
+        file.unlink()
+
+
+def test_a_state_of_another_line_is_noticed(path: str) -> None:
+    """A state began anew after the old one was lost, sent something, and then the old one came back: its serial is higher."""
+    for name in "abc":
+        _sent(path, name)
+    old = _files(path)
+    _all_lost(path)
+    _sent(path, "a")
+    _put_back(old)
+    assert _lost_track(path)
+
+
+def test_a_later_state_of_another_branch_is_noticed(path: str) -> None:
+    """Of the same lineage and with a higher serial, as from another branch in git; it does not know what was sent here."""
+    _sent(path, "a")
+    common = _files(path)
+    for name in "bcd":
+        _sent(path, name)
+    other = _files(path)
+    _all_lost(path)
+    _put_back(common)
+    _sent(path, "e")
+    _put_back(other)
+    assert _lost_track(path)
+
+
+@pytest.mark.parametrize("with_journal", [False, True], ids=["without its journal", "with its journal"])
+def test_a_state_that_went_on_elsewhere_has_lost_nothing(path: str, with_journal: bool) -> None:
+    """A colleague applied from the same state, and theirs is taken over."""
+    _sent(path, "a")
+    lock = Path(path.replace(".json", ".lock"))
+    ours = lock.read_bytes()
+    for name in "bc":
+        _sent(path, name)
+    lock.write_bytes(ours)
+    if not with_journal:
+        _journal(path).unlink()
+    assert not _lost_track(path)
+
+
+def test_a_state_names_the_last_journals_only(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it does not grow for ever. Who comes back after more of them waits once."""
+    monkeypatch.setattr("provisioner.store.backend._KEPT", 2)
+    _sent(path, "a")
+    lock = Path(path.replace(".json", ".lock"))
+    ours = lock.read_bytes()
+    _sent(path, "b")
+    lock.write_bytes(ours)
+    assert not _lost_track(path)
+    _sent(path, "c")
+    _sent(path, "d")
+    assert len(_local(path).load().sent) == 2
+    lock.write_bytes(ours)
+    assert _lost_track(path)
+
+
+def test_a_run_that_dies_between_two_journals_has_lost_nothing(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run died before it recorded anything, and the next one before it left word of its own journal."""
+    backend = _local(path)
+    with backend.locked(HOLDER):
+        backend.load()
+        _begin(backend)
+
+    def note(_lock: StateLock, _sent: str) -> None:
+        raise _Killed
+
+    backend = _local(path)
+    with monkeypatch.context() as patch, backend.locked(HOLDER):
+        backend.load()
+        patch.setattr(StateLock, "note", note)
+        with pytest.raises(_Killed):
+            _begin(backend)
+    assert not _lost_track(path)
 
 
 def test_a_state_whose_journal_went_back_is_noticed(path: str) -> None:
@@ -673,7 +763,7 @@ def test_a_folder_in_the_place_of_the_state_file_is_an_error_that_names_it(path:
 _HOLD = """
 import os, sys
 from provisioner.store.backend import LocalBackend
-from provisioner.store.lock import Holder
+from provisioner.store.lock import Holder, StateLock
 from provisioner.store.disk import Disk
 backend = LocalBackend(sys.argv[1], stack="5ac4", tool_version="1")
 with backend.locked(Holder(pid=os.getpid(), host="there", command="provisioner apply", since="noon")):
@@ -895,7 +985,6 @@ def test_a_state_that_went_back_is_remembered_until_it_is_fenced(path: str) -> N
 
     def fence(backend: LocalBackend) -> None:
         backend.replace(replace(backend.state, fence=1))
-        backend.commit()
 
     run(lambda backend: create(backend, "a"))
     old = [(file, file.read_bytes()) for file in (Path(path), _journal(path))]
