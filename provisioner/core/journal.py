@@ -174,11 +174,6 @@ class Ledger:
         self.open = dict(state.open)
 
     @property
-    def serial(self) -> int:
-        """Of the snapshot that it all began with."""
-        return self._base.serial
-
-    @property
     def state(self) -> State:
         """The state now: a copy, so it costs what the state's size is."""
         return replace(self._base, seq=self.seq, tasks=dict(self.tasks), open=dict(self.open))

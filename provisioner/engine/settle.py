@@ -171,6 +171,9 @@ class Settler:
             record = state.tasks.get(spec.address)
             if found and record is not None and self._read(record, self._listed(record)) is not None:
                 found = []  # the task that is to be replaced is there: any other is a copy, and a stray
+            elif found and record is not None and not self._would_be_listed(record):
+                self._settled.held.append(self._unclear(spec.address))  # it may be there all the same
+                continue
             else:
                 without_task.update(names)
             namesakes = [] if found or self._use_marker else self._namesakes(spec, known)
@@ -311,11 +314,10 @@ class Settler:
         if seen is not None and _is_shown_done(attempt, record, seen):
             self._adopt_update(attempt, record)
         elif seen is None and listed is None:
-            lag_seconds = max(self._window.lag, 0)
-            if would_be_listed(record, listing, lag_seconds):
+            if self._would_be_listed(record):
                 self._close(attempt, "the service does not know the task any more")
             else:
-                why, until = "the task may be gone", listing.server_time + lag_seconds + 1
+                why, until = "the task may be gone", listing.server_time + max(self._window.lag, 0) + 1
                 self._settled.held.append(Held(attempt.address, why, until, attempt))
         elif not is_over:
             until = attempt.timestamp + self._window.late + 1
@@ -387,6 +389,9 @@ class Settler:
             return self._api.read(record.project_id, record.task_id, record.task_type)
         except ApiRefusedError:
             return listed
+
+    def _would_be_listed(self, record: TaskRecord) -> bool:
+        return would_be_listed(record, self._listing(record.project_id), max(self._window.lag, 0))
 
     def _listed(self, record: TaskRecord) -> RemoteTask | None:
         listing = self._listing(record.project_id)

@@ -342,6 +342,11 @@ MUTANTS: tuple[Mutant, ...] = (
         _patched(Settler, "_made_by", _last_made_by),
         ("copied in the console",),
     ),
+    Mutant(
+        "what is too young to be listed is taken for gone",
+        _patched(Settler, "_would_be_listed", lambda *_: True),
+        ("copied, replaced, and back",),
+    ),
     Mutant("editing lock kept", _patched(editing_lock._Guard, "release", _kept), ("change",)),
 )
 

@@ -322,6 +322,7 @@ SCENARIOS = (
     ),
     _scenario("journal damaged", apply(A), damage, apply(A), end(A)),
     _scenario("copied in the console", apply(A), TIME, copy_in_console, apply(A2), end(A2)),
+    _scenario("copied, replaced, and back", applied(A), copy_in_console, apply(A_OFFLINE), apply(A), end(A)),
 )
 
 

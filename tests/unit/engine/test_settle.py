@@ -578,6 +578,7 @@ def test_a_replace_takes_over_what_a_later_state_has_made() -> None:
     old = world.state
     world.apply(A_OFFLINE)
     world.backend.replace(old)
+    _wait(world, LAG_SECONDS + 1)
     run = world.run(A_OFFLINE)
     assert run.prepare().is_empty
     assert [(address, record.task_id) for address, record in run.settled.adopted] == [("a", "t-2")]
@@ -601,6 +602,21 @@ def test_a_task_that_is_replaced_and_was_copied_leaves_the_copy_alone(refuse_rea
     settled = world.settler().adopt([A_OFFLINE], [A.address])
     assert (settled.adopted, settled.addresses) == ([], set())
     assert [task.task_id for task in settled.strays] == [copy]
+
+
+def test_a_new_task_that_is_not_shown_yet_is_not_given_up_for_a_copy() -> None:
+    """The copy carries its marker. Once a listing would show what was made, it is gone."""
+    world = World()
+    world.apply(A)
+    copy = world.api.put(world.api.named("a")[0].body)
+    made = world.state.tasks[A.address].task_id
+    del world.api.tasks[made]
+    settled = world.settler().adopt([A_OFFLINE], [A.address])
+    assert (settled.adopted, settled.addresses) == ([], {A.address})
+    assert world.state.tasks[A.address].task_id == made
+    _wait(world, LAG_SECONDS + 1)
+    settled = world.settler().adopt([A_OFFLINE], [A.address])
+    assert [(address, record.task_id) for address, record in settled.adopted] == [("a", copy)]
 
 
 def test_a_marked_task_that_cannot_be_read_is_not_adopted_yet() -> None:
