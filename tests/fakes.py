@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, Protocol, cast
 
 from builders import STACK, a_spec
-from provisioner.core.address import Address, JSONObject, JSONValue, TaskId
+from provisioner.core.address import Address, TaskId
 from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
@@ -37,6 +37,7 @@ from provisioner.core.calls import (
 from provisioner.core.drift import Observed
 from provisioner.core.families import OFFLINE, REAL_TIME
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, Ran, Rejected
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest import Removal, TaskSpec
 from provisioner.core.moves import names_of
 from provisioner.core.plan import Change, Origin, Plan, make_plan

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, TypeGuard, assert_never
 
-from provisioner.core.address import JSONObject
+from provisioner.core.json_types import JSONObject
 
 SIGNATURE_EXPIRE = "AuthFailure.SignatureExpire"
 TOKEN_FAILURE = "AuthFailure.TokenFailure"  # noqa: S105  # the name of an error code

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeGuard
 
 from provisioner.cloud.outcome import Answered, Kind
-from provisioner.core.address import JSONObject, JSONValue, TaskId
+from provisioner.core.address import TaskId
 from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
@@ -33,6 +33,7 @@ from provisioner.core.calls import (
 from provisioner.core.families import OFFLINE, REAL_TIME, family_of
 from provisioner.core.fields import OBJECTS
 from provisioner.core.fields import Kind as FieldKind
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.run_state import COMMIT_TYPES, Production, Step
 from provisioner.core.text import printable
 from provisioner.errors import ApiError

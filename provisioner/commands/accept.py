@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from provisioner.commands.drift_seen import Seen
-from provisioner.core.address import Address, Source
+from provisioner.core.address import Address
 from provisioner.core.diff import FieldChange, path_label
 from provisioner.core.drift import Drift, as_observed
 from provisioner.core.problem import Document, ProblemsFoundError
 from provisioner.core.run_state import RUN, RunState
 from provisioner.core.schema import manifest_schema
+from provisioner.core.source import Source
 from provisioner.core.state import State
 from provisioner.core.validation import Checker
 from provisioner.core.written import spot_of

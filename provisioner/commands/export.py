@@ -17,16 +17,18 @@ from provisioner.commands.remote import open_remote
 from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
 from provisioner.commands.workers import ThreadWorkers
-from provisioner.core.address import Address, JSONValue, Source
+from provisioner.core.address import Address
 from provisioner.core.calls import RemoteTask, TaskApi
 from provisioner.core.diff import FieldChange, names_a_secret, path_label
 from provisioner.core.export import address_for, document_of
+from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest import TaskSpec, parse
 from provisioner.core.marker import find_marker
 from provisioner.core.moves import rearranged
 from provisioner.core.observed import not_kept
 from provisioner.core.plan import Plan
 from provisioner.core.schema import manifest_schema
+from provisioner.core.source import Source
 from provisioner.core.state import State
 from provisioner.core.text import printable
 from provisioner.core.validation import Checker

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
-from provisioner.core.address import JSONObject
+from provisioner.core.json_types import JSONObject
 from provisioner.core.problem import Problem, Severity
 from provisioner.core.settings import (
     EMBEDDED,

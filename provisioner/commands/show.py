@@ -8,7 +8,8 @@ from provisioner.commands.plan import Form, print_plan, read_saved
 from provisioner.commands.project import Options, open_project
 from provisioner.commands.state import known
 from provisioner.commands.terminal import Terminal
-from provisioner.core.address import Address, JSONValue
+from provisioner.core.address import Address
+from provisioner.core.json_types import JSONValue
 from provisioner.core.plan_document import shown_body
 from provisioner.core.state import State, TaskRecord
 from provisioner.errors import UsageError

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from provisioner.core.address import JSONObject, TaskId
+from provisioner.core.address import TaskId
+from provisioner.core.json_types import JSONObject
 from provisioner.core.run_state import COMMIT_TYPES, Production, Step
 
 

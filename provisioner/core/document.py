@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from provisioner.core.address import JSONValue
+from provisioner.core.json_types import JSONValue
 
 MAX_NESTING = 64
 """Lists and maps inside one another. A task needs six."""

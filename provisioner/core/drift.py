@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from provisioner.core.address import Address, JSONObject, TaskId
+from provisioner.core.address import Address, TaskId
 from provisioner.core.diff import FieldChange, Path, diff
+from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.observed import kept
 from provisioner.core.run_state import RUN, Job, RunState

@@ -7,9 +7,10 @@ valid and unique. Whether the manifest says what is there is for others to prove
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from provisioner.core.address import MAX_ADDRESS, Address, JSONObject, JSONValue
+from provisioner.core.address import MAX_ADDRESS, Address
 from provisioner.core.calls import RemoteTask
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.marker import without_marker
 
 _WRITTEN = frozenset({Role.INPUT, Role.SHARED, Role.REFERENCE})

@@ -1,6 +1,6 @@
 """The two families of tasks, which differ in the API actions that handle them."""
 
-from provisioner.core.address import JSONValue
+from provisioner.core.json_types import JSONValue
 
 REAL_TIME = 201
 OFFLINE = 202

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from provisioner.core.address import JSONValue
 from provisioner.core.consequence import Consequence
+from provisioner.core.json_types import JSONValue
 
 
 class Role(StrEnum):

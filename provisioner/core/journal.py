@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeAlias, assert_never, cast
 
-from provisioner.core.address import Address, JSONValue, TaskId
+from provisioner.core.address import Address, TaskId
+from provisioner.core.json_types import JSONValue
 from provisioner.core.run_state import RunRecord, accepted, decode_run, encode_run
 from provisioner.core.state import (
     Attempt,

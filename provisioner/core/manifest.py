@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from provisioner.core.address import ADDRESS_PATTERN, Address, JSONObject, JSONValue, Source
+from provisioner.core.address import ADDRESS_PATTERN, Address
 from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
 from provisioner.core.families import OFFLINE, family_of
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.run_state import RUN, OnChange, RunSpec, RunState, start_moment
+from provisioner.core.source import Source
 from provisioner.core.unread import Body
 from provisioner.core.validation import Checker, Fault, Path, path_text, shown
 

@@ -8,8 +8,9 @@ of these addresses has no outcome yet, neither of them is touched: what there is
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from provisioner.core.address import Address, Source, TaskId
+from provisioner.core.address import Address, TaskId
 from provisioner.core.manifest import Removal, TaskSpec
+from provisioner.core.source import Source
 from provisioner.core.state import State, TaskRecord
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
-from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.canonical import record_text
 from provisioner.core.diff import ORDER, FieldChange, ItemKey, Path
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.marker import without_marker
 
 _LOOKED_AT = frozenset({Role.INPUT, Role.SHARED})

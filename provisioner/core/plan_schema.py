@@ -4,8 +4,8 @@ Rule: it says what a reader may rely on within one format version. New keys may 
 new version, so no object is closed; the keys that are there today are required.
 """
 
-from provisioner.core.address import JSONValue
 from provisioner.core.consequence import Consequence
+from provisioner.core.json_types import JSONValue
 from provisioner.core.plan import Action, Reason
 from provisioner.core.run_state import Job, OnChange, RunState, Step
 from provisioner.core.schema import DIALECT, Schema

@@ -7,7 +7,8 @@ at a time: an author wants to correct a file once.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from provisioner.core.address import JSONValue, Source
+from provisioner.core.json_types import JSONValue
+from provisioner.core.source import Source
 from provisioner.core.text import printable
 
 

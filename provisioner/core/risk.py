@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.consequence import Consequence, worst
 from provisioner.core.diff import FieldChange, Path
 from provisioner.core.families import OFFLINE
 from provisioner.core.fields import OBJECTS, TASK, Effect, FieldRule, Kind
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.run_state import RUN, RunChange, Step
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, assert_never
 
-from provisioner.core.address import JSONObject, JSONValue
+from provisioner.core.json_types import JSONObject, JSONValue
 
 RUN = "run"
 """Under this name a task's job is put beside its body, wherever both are shown or observed. No field of

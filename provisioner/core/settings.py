@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.core.address import JSONValue
 from provisioner.core.canonical import Remarks, merged, normal_task
 from provisioner.core.fields import TASK
+from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest import Defaults
 from provisioner.core.marker import ID_DIGITS
 from provisioner.core.schema import DIALECT, Schema, task_definitions

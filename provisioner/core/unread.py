@@ -7,7 +7,7 @@ read. So a body may be given as the bytes that it stands in; whoever asks for it
 import json
 from typing import NamedTuple, Never, cast, overload
 
-from provisioner.core.address import JSONObject
+from provisioner.core.json_types import JSONObject
 from provisioner.errors import StateDamagedError
 
 

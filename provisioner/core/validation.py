@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from provisioner.core.address import ADDRESS_PATTERN, MAX_ADDRESS, JSONValue
+from provisioner.core.address import ADDRESS_PATTERN, MAX_ADDRESS
+from provisioner.core.json_types import JSONValue
 
 Path: TypeAlias = "tuple[str | int, ...]"
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from provisioner.core.address import JSONValue
 from provisioner.core.canonical import keys_of
 from provisioner.core.diff import ItemKey, Path
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
+from provisioner.core.json_types import JSONValue
 from provisioner.core.run_state import RUN
 
 

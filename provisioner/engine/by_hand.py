@@ -5,9 +5,10 @@ manifest is compared with it at once, so that the next plan shows what differs. 
 with unknown content: the next plan sends the whole body.
 """
 
-from provisioner.core.address import Address, JSONObject
+from provisioner.core.address import Address
 from provisioner.core.calls import RemoteTask
 from provisioner.core.journal import Resolved, Verdict
+from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.marker import find_marker
 from provisioner.core.observed import kept

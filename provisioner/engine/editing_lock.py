@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
 
-from provisioner.core.address import Address, JSONObject, TaskId
+from provisioner.core.address import Address, TaskId
 from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
@@ -32,6 +32,7 @@ from provisioner.core.calls import (
     Write,
 )
 from provisioner.core.drift import Observed
+from provisioner.core.json_types import JSONObject
 from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.state import TaskRecord
 from provisioner.engine.steps import Answer, Request, Result, Send, Steps

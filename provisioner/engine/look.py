@@ -11,9 +11,10 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
-from provisioner.core.address import JSONObject, TaskId
+from provisioner.core.address import TaskId
 from provisioner.core.calls import Listing, RemoteTask, TaskApi
 from provisioner.core.drift import Observed, with_job
+from provisioner.core.json_types import JSONObject
 from provisioner.core.observed import not_kept
 from provisioner.core.run_state import Job, Production
 from provisioner.core.state import TaskRecord

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from provisioner.core.address import Address, JSONObject, JSONValue
+from provisioner.core.address import Address
 from provisioner.core.diff import FieldChange, diff, path_label
 from provisioner.core.drift import (
     Observed,
@@ -21,6 +21,7 @@ from provisioner.core.drift import (
     overlap,
 )
 from provisioner.core.journal import Resolved, Verdict
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.state import State, TaskRecord
 from provisioner.core.text import printable

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never, cast
 
-from provisioner.core.address import Address, JSONObject, JSONValue, TaskId
+from provisioner.core.address import Address, TaskId
 from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
@@ -28,6 +28,7 @@ from provisioner.core.calls import (
 from provisioner.core.diff import FieldChange
 from provisioner.core.export import authored
 from provisioner.core.fields import OBJECTS, TASK
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest import TaskSpec, spec_digest, task_type_of
 from provisioner.core.marker import find_marker, marker_for, with_marker
 from provisioner.core.observed import kept, numbered_as_written

@@ -7,8 +7,9 @@ done nor failed and is counted on its own; every failure names its task, its pla
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from provisioner.core.address import Address, Source, TaskId
+from provisioner.core.address import Address, TaskId
 from provisioner.core.plan import Action, Change
+from provisioner.core.source import Source
 from provisioner.core.text import printable
 from provisioner.render.words import Paint, address_lines
 

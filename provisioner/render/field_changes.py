@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.canonical import keys_of
 from provisioner.core.diff import ORDER, FieldChange, ItemKey, Path
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan_document import HIDDEN
 from provisioner.core.text import printable
 from provisioner.render.body import Pairs, block_lines, is_later, is_leaf, is_plain, item_value, items_word

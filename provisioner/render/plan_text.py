@@ -9,7 +9,7 @@ tasks has a line for each. ``verbose`` gives every task a block of its own with 
 import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
-from provisioner.core.address import JSONObject, JSONValue
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Plan, Reason
 from provisioner.core.plan_document import TYPE, shown_body
 from provisioner.core.risk import by_risk

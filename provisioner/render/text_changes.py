@@ -8,7 +8,7 @@ line of the plan.
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from provisioner.core.address import JSONValue
+from provisioner.core.json_types import JSONValue
 from provisioner.core.text import printable
 from provisioner.render.words import Pen, counted, quoted, value_text
 

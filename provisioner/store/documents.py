@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
-from provisioner.core.address import Source
 from provisioner.core.problem import Document, Problem, ProblemsFoundError, Severity
+from provisioner.core.source import Source
 
 MAX_BYTES = 1024 * 1024
 ENDINGS = (".yaml", ".yml", ".json")

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.core.address import JSONValue
 from provisioner.core.canonical import record_text
+from provisioner.core.json_types import JSONValue
 from provisioner.core.problem import Document
 from provisioner.store.disk import Disk, write_atomic
 from provisioner.store.documents import is_json, parse_text, text_of

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from provisioner.core.address import JSONObject, JSONValue
 from provisioner.core.document import resolve
+from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.store.documents import parse_text
 from provisioner.store.edits import quoted
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
-from provisioner.core.address import JSONValue, Source
 from provisioner.core.document import (
     MAX_NESTING,
     Container,
@@ -25,7 +24,9 @@ from provisioner.core.document import (
     place_of,
     resolve_number,
 )
+from provisioner.core.json_types import JSONValue
 from provisioner.core.problem import Document, Problem
+from provisioner.core.source import Source
 from provisioner.core.validation import shown
 
 _BYTE_ORDER_MARK = "\ufeff"

@@ -35,7 +35,6 @@ from yaml.events import (
     StreamStartEvent,
 )
 
-from provisioner.core.address import JSONValue, Source
 from provisioner.core.document import (
     MAX_NESTING,
     WORDS,
@@ -48,7 +47,9 @@ from provisioner.core.document import (
     place_of,
     resolve,
 )
+from provisioner.core.json_types import JSONValue
 from provisioner.core.problem import Document, Problem
+from provisioner.core.source import Source
 from provisioner.core.validation import shown
 from provisioner.store.yaml_words import (
     BEGINS_IN_ERROR,

@@ -3,7 +3,8 @@
 import os
 import random
 
-from provisioner.core.address import JSONObject, TaskId
+from provisioner.core.address import TaskId
+from provisioner.core.json_types import JSONObject
 from provisioner.core.state import TaskRecord
 
 STACK = "0011223344556677"

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from builders import a_spec
 from fakes import WINDOW_SECONDS
-from provisioner.core.address import JSONObject
+from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.run_state import OnChange, RunSpec, RunState
 from provisioner.errors import StateDamagedError

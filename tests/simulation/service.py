@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import cast
 
 from fakes import COMMIT, CREATE, DELETE, DELETE_OFFLINE, LAG_SECONDS, MODIFY, RUN_ACTIONS, START, STATUSES
-from provisioner.core.address import JSONObject, TaskId
+from provisioner.core.address import TaskId
 from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
@@ -31,6 +31,7 @@ from provisioner.core.calls import (
     Write,
 )
 from provisioner.core.families import OFFLINE
+from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import task_type_of
 from provisioner.core.run_state import COMMIT_TYPES, Job, Production, Step, goal_of
 from provisioner.core.times import utc_text

@@ -16,8 +16,9 @@ from provisioner.commands.manifests import (
     packed,
     unpacked,
 )
-from provisioner.core.address import Address, Source
+from provisioner.core.address import Address
 from provisioner.core.manifest import Defaults
+from provisioner.core.source import Source
 
 DEFAULTS = Defaults(project_id="1", task_info={"Incharge": "ops"})
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.address import ADDRESS_PATTERN, Source
+from provisioner.core.address import ADDRESS_PATTERN
+from provisioner.core.source import Source
 
 
 @pytest.mark.parametrize("name", ["a", "0", "_", "orders-to-lake", "A.b_c-9", "x" * 128])

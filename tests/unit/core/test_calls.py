@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from provisioner.core.address import JSONValue, TaskId
+from provisioner.core.address import TaskId
 from provisioner.core.calls import (
     CreateTask,
     DeleteTask,
@@ -20,6 +20,7 @@ from provisioner.core.calls import (
     Unknown,
 )
 from provisioner.core.families import OFFLINE, REAL_TIME, family_of
+from provisioner.core.json_types import JSONValue
 
 WRITE = CreateTask(project_id="1", body={})
 REMOTE = RemoteTask(

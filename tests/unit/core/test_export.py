@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import body
-from provisioner.core.address import ADDRESS_PATTERN, Address, Source, TaskId
+from provisioner.core.address import ADDRESS_PATTERN, Address, TaskId
 from provisioner.core.calls import RemoteTask
 from provisioner.core.export import address_for, document_of
 from provisioner.core.manifest import Defaults, parse
 from provisioner.core.marker import marker_for
 from provisioner.core.observed import not_kept
 from provisioner.core.schema import manifest_schema
+from provisioner.core.source import Source
 from provisioner.core.validation import Checker
 
 CHECKER = Checker(manifest_schema())

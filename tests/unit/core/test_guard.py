@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.address import Address, Source
+from provisioner.core.address import Address
 from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.plan import Action, Origin, Plan, make_plan
+from provisioner.core.source import Source
 from provisioner.core.state import State
 from provisioner.errors import UsageError
 from records import PROJECT, STACK, some_record, some_state

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from builders import a_plan, a_record, a_spec, a_state, an_attempt, an_origin
-from provisioner.core.address import Address, JSONValue, Source, TaskId
+from provisioner.core.address import Address, TaskId
 from provisioner.core.drift import as_observed, find_drift, job_drift, with_job
 from provisioner.core.journal import (
     Entry,
@@ -23,6 +23,7 @@ from provisioner.core.journal import (
     encode_header,
     fold,
 )
+from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest import Defaults, Parsed, TaskSpec, parse
 from provisioner.core.plan import Action, Plan, Reason, make_plan
 from provisioner.core.plan_document import decode as decode_plan
@@ -40,6 +41,7 @@ from provisioner.core.run_state import (
     step_document,
 )
 from provisioner.core.schema import manifest_schema
+from provisioner.core.source import Source
 from provisioner.core.state import State, TaskRecord, WriteKind, encode_record
 from provisioner.core.validation import Checker, path_text
 from provisioner.core.written import Spot, spot_of

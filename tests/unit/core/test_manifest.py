@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from provisioner.cloud.wire import create_call
-from provisioner.core.address import Address, JSONValue, Source
+from provisioner.core.address import Address
 from provisioner.core.calls import CreateTask
 from provisioner.core.canonical import Remarks, normal_task
+from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest import (
     Defaults,
     Parsed,
@@ -22,6 +23,7 @@ from provisioner.core.manifest import (
     task_type_of,
 )
 from provisioner.core.schema import manifest_schema
+from provisioner.core.source import Source
 from provisioner.core.validation import Checker, path_text
 
 REPOSITORY = Path(__file__).resolve().parents[3]

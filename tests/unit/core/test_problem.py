@@ -1,7 +1,7 @@
 """How a problem is written, and in which order problems come."""
 
-from provisioner.core.address import Source
 from provisioner.core.problem import Problem, ProblemsFoundError, Severity
+from provisioner.core.source import Source
 
 
 def test_problem_is_one_line_with_its_place() -> None:

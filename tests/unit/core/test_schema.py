@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from provisioner.commands.schemas import schema_text
-from provisioner.core.address import JSONValue
 from provisioner.core.fields import OBJECTS, TASK, Kind, Role
+from provisioner.core.json_types import JSONValue
 from provisioner.core.schema import DIALECT, manifest_schema, task_definitions
 from provisioner.core.validation import Checker
 

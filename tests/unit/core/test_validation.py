@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from provisioner.core.address import ADDRESS_PATTERN, JSONValue
+from provisioner.core.address import ADDRESS_PATTERN
+from provisioner.core.json_types import JSONValue
 from provisioner.core.schema import manifest_schema
 from provisioner.core.settings import settings_schema
 from provisioner.core.validation import Checker, Fault, address_complaint, nearest, path_text, shown

@@ -20,9 +20,9 @@ from fakes import (
     refused,
     spec_of,
 )
-from provisioner.core.address import JSONObject
 from provisioner.core.calls import CreateTask, Done, ModifyTask, Refused, Unknown
 from provisioner.core.families import OFFLINE
+from provisioner.core.json_types import JSONObject
 from provisioner.core.marker import find_marker
 from provisioner.core.plan import Action, Reason
 from provisioner.core.state import WriteKind

@@ -23,8 +23,9 @@ from fakes import (
     refused,
     spec_of,
 )
-from provisioner.core.address import Address, JSONObject, TaskId
+from provisioner.core.address import Address, TaskId
 from provisioner.core.calls import Done, Listing, Refused, Unknown
+from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.run_state import (

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from builders import a_plan, a_spec, a_state
-from provisioner.core.address import Address, Source, TaskId
+from provisioner.core.address import Address, TaskId
 from provisioner.core.plan import Change
+from provisioner.core.source import Source
 from provisioner.render.apply_text import (
     Failure,
     Note,

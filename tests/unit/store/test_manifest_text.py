@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.address import JSONObject
+from provisioner.core.json_types import JSONObject
 from provisioner.store.documents import parse_text
 from provisioner.store.manifest_text import manifest_text
 

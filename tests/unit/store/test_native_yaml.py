@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 
-from provisioner.core.address import JSONValue
 from provisioner.core.document import MAX_NESTING, resolve
+from provisioner.core.json_types import JSONValue
 from provisioner.store.documents import parse_text
 from provisioner.store.native_yaml import UnusualError, read_usual
 from provisioner.store.strict_yaml import parse_yaml

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.core.address import JSONValue, Source
 from provisioner.core.document import is_too_deep
+from provisioner.core.json_types import JSONValue
 from provisioner.core.problem import Document
+from provisioner.core.source import Source
 from provisioner.store import strict_json
 from provisioner.store.strict_json import locate_json, parse_json
 from provisioner.store.strict_yaml import parse_yaml

@@ -10,9 +10,10 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from provisioner.core.address import JSONValue, Source
 from provisioner.core.document import resolve
+from provisioner.core.json_types import JSONValue
 from provisioner.core.problem import Document
+from provisioner.core.source import Source
 from provisioner.store import strict_yaml
 from provisioner.store.strict_yaml import locate_yaml, parse_yaml
 from provisioner.store.yaml_words import syntax_fault
