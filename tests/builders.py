@@ -5,11 +5,11 @@ from typing import Any
 
 from provisioner.core.address import Address, TaskId
 from provisioner.core.canonical import Remarks, compared, normal_task, sent
+from provisioner.core.jobs.job import RunSpec
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import Removal, TaskSpec, collect, spec_digest, task_type_of
 from provisioner.core.moves import names_of
 from provisioner.core.plan import Origin, Plan, make_plan
-from provisioner.core.run_state import RunSpec
 from provisioner.core.source import Source
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 

@@ -36,12 +36,13 @@ from provisioner.core.calls import (
 )
 from provisioner.core.drift import Observed
 from provisioner.core.families import OFFLINE, REAL_TIME
+from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, RunSpec, Step
+from provisioner.core.jobs.transitions import goal_of
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, Ran, Rejected
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest import Removal, TaskSpec
 from provisioner.core.moves import names_of
 from provisioner.core.plan import Change, Origin, Plan, make_plan
-from provisioner.core.run_state import COMMIT_TYPES, Job, Production, RunSpec, Step, goal_of
 from provisioner.core.state import Attempt, Remote, State, TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.apply import Applied, Applier

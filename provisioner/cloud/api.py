@@ -46,7 +46,7 @@ from provisioner.core.calls import (
     Unknown,
     Write,
 )
-from provisioner.core.run_state import Production
+from provisioner.core.jobs.job import Production
 from provisioner.errors import ApiError, CredentialsError
 
 MAX_TRIES = 5

@@ -13,7 +13,7 @@ from provisioner.cloud.inventory import SMALL_PAGE_SIZE, Inventory
 from provisioner.cloud.outcome import Answered, Failed, Happened, family, is_not_found
 from provisioner.core.address import TaskId
 from provisioner.core.families import family_of
-from provisioner.core.run_state import Production
+from provisioner.core.jobs.job import Production
 from provisioner.errors import ApiError
 
 _NOT_TAKEN = frozenset(

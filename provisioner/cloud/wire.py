@@ -33,8 +33,8 @@ from provisioner.core.calls import (
 from provisioner.core.families import OFFLINE, REAL_TIME, family_of
 from provisioner.core.fields import OBJECTS
 from provisioner.core.fields import Kind as FieldKind
+from provisioner.core.jobs.job import COMMIT_TYPES, Production, Step
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.run_state import COMMIT_TYPES, Production, Step
 from provisioner.core.text import printable
 from provisioner.errors import ApiError
 

@@ -14,8 +14,8 @@ from provisioner.commands.drift_seen import Seen
 from provisioner.core.address import Address
 from provisioner.core.diff import FieldChange, path_label
 from provisioner.core.drift import Drift, as_observed
+from provisioner.core.jobs.job import RUN, RunState
 from provisioner.core.problem import Document, ProblemsFoundError
-from provisioner.core.run_state import RUN, RunState
 from provisioner.core.schema import manifest_schema
 from provisioner.core.source import Source
 from provisioner.core.state import State

@@ -13,11 +13,11 @@ from typing import Any
 from provisioner import __version__
 from provisioner.commands.settings_file import located
 from provisioner.core.address import Address
+from provisioner.core.jobs.codec import packed_run, unpacked_run
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest import MOVED_FROM, Defaults, Parsed, Removal, TaskSpec, collect, parse
 from provisioner.core.moves import NameFault, Names, name_faults, names_of
 from provisioner.core.problem import Problem, Severity
-from provisioner.core.run_state import packed_run, unpacked_run
 from provisioner.core.schema import manifest_schema
 from provisioner.core.source import Source
 from provisioner.core.state import State

@@ -11,8 +11,8 @@ from provisioner.commands.terminal import Terminal
 from provisioner.core.advice import advice_for
 from provisioner.core.calls import Done, Refused, RemoteTask, Unknown
 from provisioner.core.diff import FieldChange, path_label
+from provisioner.core.jobs.codec import step_of
 from provisioner.core.plan import Action, Change
-from provisioner.core.run_state import step_of
 from provisioner.core.state import WriteKind
 from provisioner.core.text import printable
 from provisioner.core.times import utc_clock

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from provisioner.core.address import TaskId
+from provisioner.core.jobs.job import COMMIT_TYPES, Production, Step
 from provisioner.core.json_types import JSONObject
-from provisioner.core.run_state import COMMIT_TYPES, Production, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

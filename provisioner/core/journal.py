@@ -24,8 +24,10 @@ from enum import StrEnum
 from typing import Any, TypeAlias, assert_never, cast
 
 from provisioner.core.address import Address, TaskId
+from provisioner.core.jobs.codec import decode_run, encode_run
+from provisioner.core.jobs.job import RunRecord
+from provisioner.core.jobs.transitions import accepted
 from provisioner.core.json_types import JSONValue
-from provisioner.core.run_state import RunRecord, accepted, decode_run, encode_run
 from provisioner.core.state import (
     Attempt,
     State,

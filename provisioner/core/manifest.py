@@ -15,8 +15,9 @@ from typing import cast
 from provisioner.core.address import ADDRESS_PATTERN, Address
 from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
 from provisioner.core.families import OFFLINE, family_of
+from provisioner.core.jobs.codec import start_moment
+from provisioner.core.jobs.job import RUN, OnChange, RunSpec, RunState
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.run_state import RUN, OnChange, RunSpec, RunState, start_moment
 from provisioner.core.source import Source
 from provisioner.core.unread import Body
 from provisioner.core.validation import Checker, Fault, Path, path_text, shown

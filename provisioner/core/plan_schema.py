@@ -5,9 +5,9 @@ new version, so no object is closed; the keys that are there today are required.
 """
 
 from provisioner.core.consequence import Consequence
+from provisioner.core.jobs.job import Job, OnChange, RunState, Step
 from provisioner.core.json_types import JSONValue
 from provisioner.core.plan import Action, Reason
-from provisioner.core.run_state import Job, OnChange, RunState, Step
 from provisioner.core.schema import DIALECT, Schema
 from provisioner.core.state import WriteKind
 

@@ -13,9 +13,9 @@ from provisioner.core.consequence import Consequence, worst
 from provisioner.core.diff import FieldChange, Path
 from provisioner.core.families import OFFLINE
 from provisioner.core.fields import OBJECTS, TASK, Effect, FieldRule, Kind
+from provisioner.core.jobs.job import RUN, RunChange, Step
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Reason
-from provisioner.core.run_state import RUN, RunChange, Step
 
 _WHOLE = {
     Action.CREATE: Consequence.HARMLESS,

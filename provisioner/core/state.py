@@ -22,8 +22,9 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, TaskId
+from provisioner.core.jobs.codec import decode_run, encode_run, step_of
+from provisioner.core.jobs.job import RunRecord
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.run_state import RunRecord, decode_run, encode_run, step_of
 from provisioner.core.unread import Body, Unread, held
 from provisioner.errors import StateDamagedError
 

@@ -14,9 +14,9 @@ from typing import TypeAlias, cast
 from provisioner.core.address import TaskId
 from provisioner.core.calls import Listing, RemoteTask, TaskApi
 from provisioner.core.drift import Observed, with_job
+from provisioner.core.jobs.job import Job, Production
 from provisioner.core.json_types import JSONObject
 from provisioner.core.observed import not_kept
-from provisioner.core.run_state import Job, Production
 from provisioner.core.state import TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Workers

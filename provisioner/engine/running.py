@@ -16,23 +16,18 @@ from typing import TypeAlias
 from provisioner.core.address import TaskId
 from provisioner.core.calls import Done, Refused, Reply, RunTask, Unknown
 from provisioner.core.families import OFFLINE
-from provisioner.core.plan import Action, Change, Reason
-from provisioner.core.run_state import (
-    COMMIT_TYPES,
-    Job,
-    Production,
-    RunRecord,
-    RunSpec,
-    Step,
+from provisioner.core.jobs.codec import step_document
+from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, RunRecord, RunSpec, Step
+from provisioner.core.jobs.transitions import (
     is_reached,
     loses_state,
     refusal,
     settled,
-    step_document,
     steps_for,
     took_effect,
     without_effect,
 )
+from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.engine import steps
 from provisioner.engine.steps import Answer, Context, Look, Pause, Request, Result, Saw, Send, Steps

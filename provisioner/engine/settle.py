@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 
 from provisioner.core.address import Address, TaskId
 from provisioner.core.calls import Listing, RemoteTask, TaskApi
+from provisioner.core.jobs.codec import step_of
+from provisioner.core.jobs.job import RunRecord, Step
+from provisioner.core.jobs.transitions import took_effect
 from provisioner.core.journal import Resolved, Verdict, record_of, with_step
 from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.marker import Marker, address_digest, find_marker
 from provisioner.core.observed import kept, not_kept
-from provisioner.core.run_state import RunRecord, Step, step_of, took_effect
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
 from provisioner.engine.look import would_be_listed

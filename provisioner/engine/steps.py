@@ -28,12 +28,12 @@ from provisioner.core.calls import (
 from provisioner.core.diff import FieldChange
 from provisioner.core.export import authored
 from provisioner.core.fields import OBJECTS, TASK
+from provisioner.core.jobs.job import Production, RunRecord
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest import TaskSpec, spec_digest, task_type_of
 from provisioner.core.marker import find_marker, marker_for, with_marker
 from provisioner.core.observed import kept, numbered_as_written
 from provisioner.core.plan import Action, Change
-from provisioner.core.run_state import Production, RunRecord
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.errors import ApiError
 

@@ -5,9 +5,10 @@ Rule: every call is said, in order, and what may lose the state of a job stands 
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from provisioner.core.jobs.job import RUN, Job, RunChange, Step
+from provisioner.core.jobs.transitions import loses_state
 from provisioner.core.json_types import JSONObject
 from provisioner.core.plan import Action, Change, Plan
-from provisioner.core.run_state import RUN, Job, RunChange, Step, loses_state
 from provisioner.core.state import TaskRecord
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text

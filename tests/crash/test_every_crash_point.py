@@ -40,11 +40,11 @@ from fakes import (
 )
 from provisioner.core.address import Address
 from provisioner.core.calls import Reply, SignedWrite
+from provisioner.core.jobs.job import Job, OnChange, RunSpec, RunState
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import find_marker
 from provisioner.core.moves import names_of
 from provisioner.core.plan import make_plan
-from provisioner.core.run_state import Job, OnChange, RunSpec, RunState
 from provisioner.core.state import State
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish

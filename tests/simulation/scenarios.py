@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from builders import a_spec
 from fakes import WINDOW_SECONDS
+from provisioner.core.jobs.job import OnChange, RunSpec, RunState
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import TaskSpec
-from provisioner.core.run_state import OnChange, RunSpec, RunState
 from provisioner.errors import StateDamagedError
 from simulation.choices import NO_FAULTS, Choices
 from simulation.world import IDS, JOURNAL, LOCK, SNAPSHOT, Ended, Manifests, World

@@ -31,9 +31,10 @@ from provisioner.core.calls import (
     Write,
 )
 from provisioner.core.families import OFFLINE
+from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, Step
+from provisioner.core.jobs.transitions import goal_of
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import task_type_of
-from provisioner.core.run_state import COMMIT_TYPES, Job, Production, Step, goal_of
 from provisioner.core.times import utc_text
 from provisioner.engine.settle import SIGNATURE_SECONDS
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError

@@ -17,10 +17,10 @@ from fakes import ORIGIN, START, WINDOW, WINDOW_SECONDS, SyncWorkers, WatchedDis
 from provisioner.commands.outcome import _exit_code
 from provisioner.core.address import Address, TaskId
 from provisioner.core.drift import Observed
+from provisioner.core.jobs.job import Job
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import without_marker
 from provisioner.core.plan import Change, make_plan
-from provisioner.core.run_state import Job
 from provisioner.core.state import Remote, State
 from provisioner.engine.look import look_at
 from provisioner.engine.ports import Outside

@@ -10,7 +10,7 @@ from provisioner.cloud.production import Productions
 from provisioner.cloud.wire import Call, run_call, run_reply
 from provisioner.core.address import TaskId
 from provisioner.core.calls import Done, Refused, RunTask, Unknown
-from provisioner.core.run_state import COMMIT_TYPES, Production, Step
+from provisioner.core.jobs.job import COMMIT_TYPES, Production, Step
 from provisioner.errors import ApiError
 
 ID = TaskId("t-1")

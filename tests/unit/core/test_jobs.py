@@ -11,6 +11,9 @@ import pytest
 from builders import a_plan, a_record, a_spec, a_state, an_attempt, an_origin
 from provisioner.core.address import Address, TaskId
 from provisioner.core.drift import as_observed, find_drift, job_drift, with_job
+from provisioner.core.jobs.codec import step_document
+from provisioner.core.jobs.job import Job, OnChange, RunRecord, RunSpec, RunState, Step
+from provisioner.core.jobs.transitions import accepted
 from provisioner.core.journal import (
     Entry,
     Finished,
@@ -30,16 +33,6 @@ from provisioner.core.plan_document import decode as decode_plan
 from provisioner.core.plan_document import encode as encode_plan
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.run_guard import ensure_possible, ensure_state_kept
-from provisioner.core.run_state import (
-    Job,
-    OnChange,
-    RunRecord,
-    RunSpec,
-    RunState,
-    Step,
-    accepted,
-    step_document,
-)
 from provisioner.core.schema import manifest_schema
 from provisioner.core.source import Source
 from provisioner.core.state import State, TaskRecord, WriteKind, encode_record

@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.core.run_state import (
+from provisioner.core.jobs.codec import (
+    decode_run,
+    encode_run,
+    packed_run,
+    start_moment,
+    step_document,
+    step_of,
+    unpacked_run,
+)
+from provisioner.core.jobs.job import (
     COMMIT_TYPES,
     Job,
     OnChange,
@@ -14,23 +23,18 @@ from provisioner.core.run_state import (
     RunSpec,
     RunState,
     Step,
+)
+from provisioner.core.jobs.transitions import (
     accepted,
-    decode_run,
-    encode_run,
     goal_of,
     is_reached,
     loses_state,
-    packed_run,
     refusal,
     run_change,
     settled,
-    start_moment,
     stays_in_production,
-    step_document,
-    step_of,
     steps_for,
     took_effect,
-    unpacked_run,
     with_job,
     without_effect,
 )

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.run_state import Job, RunRecord, Step, step_document
+from provisioner.core.jobs.codec import step_document
+from provisioner.core.jobs.job import Job, RunRecord, Step
 from provisioner.core.state import (
     State,
     TaskRecord,

@@ -11,8 +11,8 @@ from provisioner.core.address import TaskId
 from provisioner.core.calls import Done, EditingLock, Refused, RunTask, Unknown
 from provisioner.core.drift import Observed
 from provisioner.core.families import OFFLINE
+from provisioner.core.jobs.job import RunSpec, RunState, Step
 from provisioner.core.plan import Action
-from provisioner.core.run_state import RunSpec, RunState, Step
 from provisioner.core.state import WriteKind
 from provisioner.engine.editing_lock import (
     Ask,

@@ -25,19 +25,11 @@ from fakes import (
 )
 from provisioner.core.address import Address, TaskId
 from provisioner.core.calls import Done, Listing, Refused, Unknown
+from provisioner.core.jobs.codec import step_document
+from provisioner.core.jobs.job import Job, OnChange, RunChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.plan import Action, Change, Reason
-from provisioner.core.run_state import (
-    Job,
-    OnChange,
-    RunChange,
-    RunRecord,
-    RunSpec,
-    RunState,
-    Step,
-    step_document,
-)
 from provisioner.core.state import TaskRecord, WriteKind
 from provisioner.engine import by_hand
 from provisioner.engine.look import look_at

@@ -1,104 +1,28 @@
-"""What the job of a task is to do, what it does, and which calls lead from the one to the other.
+"""Which calls lead from what a job does to what it is to do.
 
 Rule: one table for two readers. A plan asks it with the job as it was last seen, offline; the engine asks
 it again with the job as it is, before each call. Nothing here calls anything, and whatever may lose the
 state of a job says so.
-
-Words: a *version* is what was submitted from the development state to production; a *job* is what runs it.
-The service's own numbers (CommitType, Status) stand here once.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, assert_never
+from dataclasses import replace
+from typing import assert_never
 
-from provisioner.core.json_types import JSONObject, JSONValue
-
-RUN = "run"
-"""Under this name a task's job is put beside its body, wherever both are shown or observed. No field of
-the API begins with a small letter."""
-
-
-class RunState(StrEnum):
-    """What a manifest can ask for."""
-
-    DRAFT = "draft"
-    """Nothing is submitted."""
-
-    SUBMITTED = "submitted"
-    """The version in production is our body; whether its job runs is left alone."""
-
-    RUNNING = "running"
-    SUSPENDED = "suspended"
-    STOPPED = "stopped"
-
-
-class OnChange(StrEnum):
-    """What becomes of a running job when its body changes."""
-
-    KEEP_STATE = "keep_state"
-    """It goes on with the new version, from where it was."""
-
-    RESTART = "restart"
-    """It is paused with its state, and goes on with the new version."""
-
-    DISCARD_STATE = "discard_state"
-    """It is stopped, its state is dropped, and it begins anew."""
-
-
-class Job(StrEnum):
-    """What a job does, as far as that is known."""
-
-    NONE = "draft"
-    """There is no version in production."""
-
-    READY = "submitted"
-    """There is one, and it was never started."""
-
-    MOVING = "in operation"
-    RUNNING = "running"
-    SUSPENDED = "suspended"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-class Step(StrEnum):
-    """One call that changes what runs."""
-
-    SUBMIT = "submit"
-    SUBMIT_AND_START = "submit_and_start"
-    SUBMIT_DISCARDING = "submit_discarding_state"
-    SUBMIT_RESTARTING = "submit_restarting"
-    SUBMIT_KEEPING = "submit_keeping_state"
-    START = "start"
-    STOP = "stop"
-    SUSPEND = "suspend"
-    RESUME = "resume"
-
-
-COMMIT_TYPES: Mapping[Step, int] = {
-    Step.SUBMIT: 0,
-    Step.SUBMIT_AND_START: 1,
-    Step.SUBMIT_DISCARDING: 2,
-    Step.SUBMIT_RESTARTING: 3,
-    Step.SUBMIT_KEEPING: 4,
-}
-"""The steps that make a new version, as CommitIntegrationTask calls them."""
-
-_JOBS: Mapping[int, Job] = {
-    1: Job.READY,
-    2: Job.MOVING,
-    3: Job.RUNNING,
-    4: Job.SUSPENDED,
-    5: Job.MOVING,
-    6: Job.STOPPED,
-    7: Job.FAILED,
-    20: Job.FAILED,
-}
-"""Status -> job. 0 and 21 say nothing; neither does a number that nobody documented."""
+from provisioner.core.jobs.codec import step_of
+from provisioner.core.jobs.job import (
+    ALIVE,
+    COMMIT_TYPES,
+    Job,
+    OnChange,
+    Production,
+    RunChange,
+    RunRecord,
+    RunSpec,
+    RunState,
+    Step,
+)
+from provisioner.core.json_types import JSONObject
 
 _GOALS: Mapping[Step, Job] = {
     Step.SUBMIT_AND_START: Job.RUNNING,
@@ -110,119 +34,19 @@ _GOALS: Mapping[Step, Job] = {
     Step.SUSPEND: Job.SUSPENDED,
     Step.STOP: Job.STOPPED,
 }
+
 _ON_CHANGE: Mapping[OnChange, Step] = {
     OnChange.KEEP_STATE: Step.SUBMIT_KEEPING,
     OnChange.RESTART: Step.SUBMIT_RESTARTING,
     OnChange.DISCARD_STATE: Step.SUBMIT_DISCARDING,
 }
-_FIRST_MOMENT = 946_684_800_000
-"""The year 2000."""
 
-_LAST_MOMENT = 253_402_300_800_000
-_MOMENT_DIGITS = 20
 _AT_REST = frozenset({Job.NONE, Job.READY, Job.STOPPED})
-ALIVE = frozenset({Job.RUNNING, Job.SUSPENDED})
-"""Jobs whose tasks the service does not delete."""
 
 _HAS_STATE = frozenset(Job) - _AT_REST
 """Jobs that may have read up to somewhere: a stop, and a discard, lose that."""
 
 _VAGUE = frozenset({Job.UNKNOWN, Job.MOVING})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSpec:
-    """What a manifest asks for under ``run``."""
-
-    state: RunState
-    on_change: OnChange = OnChange.KEEP_STATE
-    start_from: int | None = None
-    """Unix milliseconds: where a start begins to read; None: where the service lets it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """What is known of the job of a task that is managed here."""
-
-    job: Job = Job.UNKNOWN
-    """As it was last seen."""
-
-    digest: str = ""
-    """Of the body that was last submitted; empty: none was, as far as is known."""
-
-    current: str = ""
-    """Of the body that its job runs, or goes on with; empty: that is not known, or there is none."""
-
-    version: int = 0
-    """InstanceVersion as last seen, and while a step is under way the one before it; 0: not known."""
-
-    step: Step | None = None
-    """Accepted by the service, and not yet seen to be reached."""
-
-    sent: int = 0
-    """Unix seconds at which that was signed."""
-
-    approval: str = ""
-    """TaskApproveId while the version waits for approval in WeData."""
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether it was not yet seen what became of the last step."""
-        return self.step is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Production:
-    """The production side of a task as the service shows it."""
-
-    status: int | None
-    """As the service numbers it; None: it shows none."""
-
-    version: int
-    """InstanceVersion; 0: it shows none."""
-
-    server_time: int
-    """Unix seconds on the service's clock."""
-
-    is_submitted: bool = True
-    """Whether there is a version in production."""
-
-    @property
-    def job(self) -> Job:
-        """What it does."""
-        if not self.is_submitted:
-            return Job.NONE
-        return Job.UNKNOWN if self.status is None else _JOBS.get(self.status, Job.UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunChange:
-    """What is done about one job."""
-
-    before: Job
-    after: RunState
-    steps: tuple[Step, ...]
-    """In order."""
-
-    if_running: tuple[Step, ...] | None = None
-    """What is done instead if it turns out to run; None where it is known what it does."""
-
-    on_change: OnChange = OnChange.KEEP_STATE
-    start_from: int | None = None
-    loses_state: bool = False
-    """Whether the state of a job may be lost."""
-
-    pending: Step | None = None
-    """An earlier step of which it was not yet seen what became."""
-
-    approval: str = ""
-    """TaskApproveId that this waits for."""
-
-    refused: str = ""
-    """Why it cannot be done; empty if it can."""
-
-
-# ── the rules ───────────────────────────────────────────────────────────────
 
 
 def steps_for(wish: RunSpec, run: RunRecord, digest: str) -> tuple[Step, ...]:
@@ -342,9 +166,6 @@ def stays_in_production(wish: RunSpec, run: RunRecord | None) -> bool:
     return wish.state is RunState.DRAFT and is_there
 
 
-# ── what was seen ───────────────────────────────────────────────────────────
-
-
 def took_effect(step: Step, before: RunRecord, seen: Production) -> bool | None:
     """Whether a step that was sent is seen to have had an effect; None: that cannot be told.
 
@@ -428,87 +249,3 @@ def with_job(run: RunRecord, job: Job) -> RunRecord:
     """What is known once a job is seen to do something; one that somebody started runs what is submitted."""
     is_started = run.job in _AT_REST and job in ALIVE and run.step is None and not run.current
     return replace(run, job=job, current=run.digest if is_started else run.current)
-
-
-def step_document(step: Step, run: RunRecord) -> JSONObject:
-    """A step that is about to be sent, and what it is judged by afterwards."""
-    return {"step": step.value, "job": run.job.value, "version": run.version}
-
-
-def step_of(document: JSONObject) -> tuple[Step, RunRecord]:
-    """The step of a ``step_document``, and the job before it.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is none.
-    """
-    version = document["version"]
-    if not isinstance(version, int):
-        raise TypeError("a version is no number")
-    return Step(str(document["step"])), RunRecord(job=Job(str(document["job"])), version=version)
-
-
-# ── as text ─────────────────────────────────────────────────────────────────
-
-
-def encode_run(run: RunRecord) -> JSONObject:
-    """A record as JSON, for the snapshot and the journal."""
-    return {**asdict(run), "step": run.step.value if run.step else ""}
-
-
-def decode_run(document: Mapping[str, Any]) -> RunRecord:
-    """A record from JSON.
-
-    Raises:
-        KeyError, TypeError, ValueError: not of the right shape.
-    """
-    names = ("job", "digest", "current", "step", "approval")
-    texts = [document[name] for name in names]
-    numbers = (document["version"], document["sent"])
-    if not (all(type(one) is str for one in texts) and all(type(one) is int for one in numbers)):
-        raise TypeError("a run record is of another shape")
-    return RunRecord(
-        job=Job(document["job"]),
-        digest=document["digest"],
-        current=document["current"],
-        version=document["version"],
-        step=Step(document["step"]) if document["step"] else None,
-        sent=document["sent"],
-        approval=document["approval"],
-    )
-
-
-def packed_run(wish: RunSpec | None) -> str:
-    """A wish as one word, for the cache of manifests; empty if there is none."""
-    if wish is None:
-        return ""
-    return f"{wish.state} {wish.on_change} {'' if wish.start_from is None else wish.start_from}"
-
-
-def unpacked_run(text: str) -> RunSpec | None:
-    """The wish again."""
-    if not text:
-        return None
-    state, on_change, start = text.split(" ")
-    return RunSpec(
-        state=RunState(state), on_change=OnChange(on_change), start_from=int(start) if start else None
-    )
-
-
-def start_moment(value: JSONValue) -> int | None:
-    """Unix milliseconds of ``start_from`` as it is written; None if it is no such moment."""
-    text = str(value)
-    if text.isascii() and text.isdecimal():
-        return int(text) if len(text) <= _MOMENT_DIGITS and is_moment(int(text)) else None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    milliseconds = int(moment.timestamp() * 1000)
-    return milliseconds if is_moment(milliseconds) else None
-
-
-def is_moment(milliseconds: int) -> bool:
-    """Whether a job can be meant to start there: what is before the year 2000 was written in seconds."""
-    return _FIRST_MOMENT <= milliseconds < _LAST_MOMENT

@@ -1,0 +1,1 @@
+"""What runs in WeData, and the calls that change it."""
