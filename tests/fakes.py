@@ -17,25 +17,18 @@ from typing import Any, Protocol, cast
 
 from builders import STACK, a_spec
 from provisioner.core.address import Address, TaskId
-from provisioner.core.calls import (
+from provisioner.core.api.calls import (
     CreateTask,
     DeleteTask,
-    Done,
     EditingCall,
-    EditingLock,
     EditingVerb,
-    Listing,
     ModifyTask,
-    Refused,
-    RemoteTask,
-    Reply,
     RunTask,
     SignedWrite,
-    Unknown,
     Write,
 )
+from provisioner.core.api.replies import Done, EditingLock, Listing, Refused, RemoteTask, Reply, Unknown
 from provisioner.core.drift import Observed
-from provisioner.core.families import OFFLINE, REAL_TIME
 from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, RunSpec, Step
 from provisioner.core.jobs.transitions import goal_of
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, Ran, Rejected
@@ -44,6 +37,7 @@ from provisioner.core.manifest import Removal, TaskSpec
 from provisioner.core.moves import names_of
 from provisioner.core.plan import Change, Origin, Plan, make_plan
 from provisioner.core.state import Attempt, Remote, State, TaskRecord
+from provisioner.core.task_types import OFFLINE, REAL_TIME
 from provisioner.core.times import utc_text
 from provisioner.engine.apply import Applied, Applier
 from provisioner.engine.editing_lock import EditingLocks, LockPolicy

@@ -35,17 +35,8 @@ from provisioner.cloud.production import Productions
 from provisioner.cloud.renewal import Credentials
 from provisioner.cloud.signer import Signer
 from provisioner.core.address import TaskId
-from provisioner.core.calls import (
-    EditingCall,
-    EditingLock,
-    Listing,
-    Refused,
-    RemoteTask,
-    Reply,
-    SignedWrite,
-    Unknown,
-    Write,
-)
+from provisioner.core.api.calls import EditingCall, SignedWrite, Write
+from provisioner.core.api.replies import EditingLock, Listing, Refused, RemoteTask, Reply, Unknown
 from provisioner.core.jobs.job import Production
 from provisioner.errors import ApiError, CredentialsError
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
-from provisioner.core.signing import Credential
+from provisioner.core.api.signing import Credential
 from provisioner.core.text import printable
 from provisioner.errors import CredentialsError
 

@@ -31,8 +31,8 @@ from dataclasses import dataclass, field
 from provisioner.cloud.outcome import Answered, Failed, Happened, Unusable, family
 from provisioner.cloud.wire import LIST, Call, Filters, Page, list_call, list_reply, unusable
 from provisioner.core.address import TaskId
-from provisioner.core.calls import Listing, RemoteTask
-from provisioner.core.families import OFFLINE, REAL_TIME
+from provisioner.core.api.replies import Listing, RemoteTask
+from provisioner.core.task_types import OFFLINE, REAL_TIME
 from provisioner.errors import ApiError
 
 PAGE_SIZE = 100

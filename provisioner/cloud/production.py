@@ -12,8 +12,8 @@ from provisioner.cloud import wire
 from provisioner.cloud.inventory import SMALL_PAGE_SIZE, Inventory
 from provisioner.cloud.outcome import Answered, Failed, Happened, family, is_not_found
 from provisioner.core.address import TaskId
-from provisioner.core.families import family_of
 from provisioner.core.jobs.job import Production
+from provisioner.core.task_types import family_of
 from provisioner.errors import ApiError
 
 _NOT_TAKEN = frozenset(

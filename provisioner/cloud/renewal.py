@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from provisioner.cloud.credentials import Found
-from provisioner.core.signing import Credential
+from provisioner.core.api.signing import Credential
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.errors import CredentialsError

@@ -18,7 +18,7 @@ from provisioner import __version__
 from provisioner.cloud.endpoint import Endpoint
 from provisioner.cloud.renewal import Credentials
 from provisioner.cloud.wire import VERSION
-from provisioner.core.signing import authorization
+from provisioner.core.api.signing import authorization
 from provisioner.core.text import printable
 from provisioner.errors import UsageError
 

@@ -15,26 +15,21 @@ from typing import TypeAlias, TypeGuard
 
 from provisioner.cloud.outcome import Answered, Kind
 from provisioner.core.address import TaskId
-from provisioner.core.calls import (
+from provisioner.core.api.calls import (
     CreateTask,
     DeleteTask,
-    Done,
     EditingCall,
-    EditingLock,
     EditingVerb,
     ModifyTask,
-    Refused,
-    RemoteTask,
-    Reply,
     RunTask,
-    Unknown,
     Write,
 )
-from provisioner.core.families import OFFLINE, REAL_TIME, family_of
+from provisioner.core.api.replies import Done, EditingLock, Refused, RemoteTask, Reply, Unknown
 from provisioner.core.fields import OBJECTS
 from provisioner.core.fields import Kind as FieldKind
 from provisioner.core.jobs.job import COMMIT_TYPES, Production, Step
 from provisioner.core.json_types import JSONObject, JSONValue
+from provisioner.core.task_types import OFFLINE, REAL_TIME, family_of
 from provisioner.core.text import printable
 from provisioner.errors import ApiError
 

@@ -14,7 +14,7 @@ from provisioner.commands.resolve import ensure_free, read_task
 from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address, TaskId
-from provisioner.core.calls import RemoteTask
+from provisioner.core.api.replies import RemoteTask
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import address_digest, find_marker
 from provisioner.core.state import State

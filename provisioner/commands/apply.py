@@ -27,7 +27,7 @@ from provisioner.commands.remote import open_remote
 from provisioner.commands.running import Machine, RunChoice
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
-from provisioner.core.calls import TaskApi
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Observed
 from provisioner.core.guard import ensure_allowed
 from provisioner.core.manifest import TaskSpec

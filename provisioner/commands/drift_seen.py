@@ -8,7 +8,7 @@ from provisioner.commands.project import Project, ensure_targets
 from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
-from provisioner.core.calls import TaskApi
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Drifts, Observed, find_drift
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.moves import rearranged

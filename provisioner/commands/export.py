@@ -18,7 +18,8 @@ from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
 from provisioner.commands.workers import ThreadWorkers
 from provisioner.core.address import Address
-from provisioner.core.calls import RemoteTask, TaskApi
+from provisioner.core.api.replies import RemoteTask
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.diff import FieldChange, names_a_secret, path_label
 from provisioner.core.export import address_for, document_of
 from provisioner.core.json_types import JSONValue

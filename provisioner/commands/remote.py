@@ -16,9 +16,9 @@ from provisioner.cloud.pace import Pace
 from provisioner.cloud.renewal import CredentialProvider, Credentials
 from provisioner.cloud.transport import Transport
 from provisioner.commands.workers import gathered
-from provisioner.core.calls import TaskApi
+from provisioner.core.api.signing import Credential
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.settings import Settings
-from provisioner.core.signing import Credential
 from provisioner.core.text import printable
 from provisioner.engine.ports import Clock
 from provisioner.errors import StateError, UsageError

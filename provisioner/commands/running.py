@@ -10,7 +10,7 @@ from provisioner.commands.reporter import ApplyReporter
 from provisioner.commands.terminal import Terminal
 from provisioner.commands.workers import Interrupt, SystemClock, ThreadWorkers
 from provisioner.core.address import Address
-from provisioner.core.calls import TaskApi
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Observed, is_comparable
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import ID_DIGITS

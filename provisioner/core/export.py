@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from provisioner.core.address import MAX_ADDRESS, Address
-from provisioner.core.calls import RemoteTask
+from provisioner.core.api.replies import RemoteTask
 from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.marker import without_marker

@@ -14,11 +14,11 @@ from typing import cast
 
 from provisioner.core.address import ADDRESS_PATTERN, Address
 from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
-from provisioner.core.families import OFFLINE, family_of
 from provisioner.core.jobs.codec import start_moment
 from provisioner.core.jobs.job import RUN, OnChange, RunSpec, RunState
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.source import Source
+from provisioner.core.task_types import OFFLINE, family_of
 from provisioner.core.unread import Body
 from provisioner.core.validation import Checker, Fault, Path, path_text, shown
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from provisioner.core.consequence import Consequence, worst
 from provisioner.core.diff import FieldChange, Path
-from provisioner.core.families import OFFLINE
 from provisioner.core.fields import OBJECTS, TASK, Effect, FieldRule, Kind
 from provisioner.core.jobs.job import RUN, RunChange, Step
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Reason
+from provisioner.core.task_types import OFFLINE
 
 _WHOLE = {
     Action.CREATE: Consequence.HARMLESS,

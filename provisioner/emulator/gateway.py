@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.core import signing
+from provisioner.core.api import signing
 from provisioner.emulator.definition import Definition
 from provisioner.emulator.json_text import read_json
 from provisioner.emulator.parameters import Checker

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never, cast
 
 from provisioner.core.address import Address
-from provisioner.core.calls import Done, Refused, Reply, TaskApi, Unknown
+from provisioner.core.api.replies import Done, Refused, Reply, Unknown
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.journal import Finished, Intent, Ran, Rejected, Resolved, Verdict
 from provisioner.core.plan import Action, Change
 from provisioner.core.state import Attempt, TaskRecord, WriteKind

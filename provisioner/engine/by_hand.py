@@ -6,7 +6,7 @@ with unknown content: the next plan sends the whole body.
 """
 
 from provisioner.core.address import Address
-from provisioner.core.calls import RemoteTask
+from provisioner.core.api.replies import RemoteTask
 from provisioner.core.journal import Resolved, Verdict
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import TaskSpec, spec_digest

@@ -18,19 +18,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.calls import (
-    CreateTask,
-    DeleteTask,
-    Done,
-    EditingCall,
-    EditingLock,
-    EditingVerb,
-    Refused,
-    Reply,
-    RunTask,
-    TaskApi,
-    Write,
-)
+from provisioner.core.api.calls import CreateTask, DeleteTask, EditingCall, EditingVerb, RunTask, Write
+from provisioner.core.api.replies import Done, EditingLock, Refused, Reply
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Observed
 from provisioner.core.json_types import JSONObject
 from provisioner.core.plan import Action, Change, Reason

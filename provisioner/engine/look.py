@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
 from provisioner.core.address import TaskId
-from provisioner.core.calls import Listing, RemoteTask, TaskApi
+from provisioner.core.api.replies import Listing, RemoteTask
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Observed, with_job
 from provisioner.core.jobs.job import Job, Production
 from provisioner.core.json_types import JSONObject

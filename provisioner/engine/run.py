@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from provisioner.core.address import Address
-from provisioner.core.calls import DeleteTask, Done, Refused, Reply, TaskApi, Unknown
+from provisioner.core.api.calls import DeleteTask
+from provisioner.core.api.replies import Done, Refused, Reply, Unknown
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Observed
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, Rearranged, rearranged

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from provisioner.core.address import TaskId
-from provisioner.core.calls import Done, Refused, Reply, RunTask, Unknown
-from provisioner.core.families import OFFLINE
+from provisioner.core.api.calls import RunTask
+from provisioner.core.api.replies import Done, Refused, Reply, Unknown
 from provisioner.core.jobs.codec import step_document
 from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, RunRecord, RunSpec, Step
 from provisioner.core.jobs.transitions import (
@@ -29,6 +29,7 @@ from provisioner.core.jobs.transitions import (
 )
 from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
+from provisioner.core.task_types import OFFLINE
 from provisioner.engine import steps
 from provisioner.engine.steps import Answer, Context, Look, Pause, Request, Result, Saw, Send, Steps
 from provisioner.errors import ApiError

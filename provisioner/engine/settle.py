@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.calls import Listing, RemoteTask, TaskApi
+from provisioner.core.api.replies import Listing, RemoteTask
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.jobs.codec import step_of
 from provisioner.core.jobs.job import RunRecord, Step
 from provisioner.core.jobs.transitions import took_effect

@@ -14,17 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never, cast
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.calls import (
-    CreateTask,
-    DeleteTask,
-    Done,
-    ModifyTask,
-    Refused,
-    RemoteTask,
-    Reply,
-    TaskApi,
-    Write,
-)
+from provisioner.core.api.calls import CreateTask, DeleteTask, ModifyTask, Write
+from provisioner.core.api.replies import Done, Refused, RemoteTask, Reply
+from provisioner.core.api.task_api import TaskApi
 from provisioner.core.diff import FieldChange
 from provisioner.core.export import authored
 from provisioner.core.fields import OBJECTS, TASK

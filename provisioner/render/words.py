@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from provisioner.core.diff import ItemKey
-from provisioner.core.families import OFFLINE
 from provisioner.core.json_types import JSONValue
 from provisioner.core.plan import Action
 from provisioner.core.plan_document import HIDDEN, shown_body
+from provisioner.core.task_types import OFFLINE
 from provisioner.core.text import printable
 
 SYMBOLS: Mapping[Action, str] = {

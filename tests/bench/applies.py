@@ -23,9 +23,10 @@ from provisioner.cloud.endpoint import parse_endpoint
 from provisioner.cloud.pace import Pace
 from provisioner.cloud.renewal import CredentialProvider
 from provisioner.cloud.transport import Transport
-from provisioner.core.calls import CreateTask, Done, Refused
+from provisioner.core.api.calls import CreateTask
+from provisioner.core.api.replies import Done, Refused
+from provisioner.core.api.signing import Credential
 from provisioner.core.json_types import JSONObject
-from provisioner.core.signing import Credential
 from provisioner.emulator.admin import RecordedCall
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 from sample import Sample

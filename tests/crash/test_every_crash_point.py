@@ -39,7 +39,8 @@ from fakes import (
     spec_of,
 )
 from provisioner.core.address import Address
-from provisioner.core.calls import Reply, SignedWrite
+from provisioner.core.api.calls import SignedWrite
+from provisioner.core.api.replies import Reply
 from provisioner.core.jobs.job import Job, OnChange, RunSpec, RunState
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import find_marker

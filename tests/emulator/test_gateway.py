@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.signing import Credential, authorization
+from provisioner.core.api.signing import Credential, authorization
 from provisioner.emulator import definition
 from provisioner.emulator.gateway import MAX_BODY_BYTES, Call, Gateway, Request
 from provisioner.emulator.refused import RefusedError

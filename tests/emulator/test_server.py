@@ -19,7 +19,7 @@ import pytest
 
 from projects import unmeasured
 from provisioner.cli import main
-from provisioner.core.signing import Credential, authorization
+from provisioner.core.api.signing import Credential, authorization
 from provisioner.emulator.faults import Kind
 from provisioner.emulator.server import ADMIN, EMBEDDED_CREDENTIAL, TOKEN_HEADER, EmulatorServer
 from provisioner.emulator.switches import SWITCHES

@@ -31,7 +31,7 @@ HEAVY = {
     "urllib3",
     "yaml",
     "provisioner.cloud",
-    "provisioner.core.calls",
+    "provisioner.core.api.calls",
     "provisioner.core.journal",
     "provisioner.core.plan",
     "provisioner.emulator",

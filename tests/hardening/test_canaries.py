@@ -27,8 +27,8 @@ from projects import Project, Ran, unmeasured
 from provisioner.cloud.credentials import Found, find_credential
 from provisioner.cloud.endpoint import parse_endpoint
 from provisioner.cloud.signer import Signer
-from provisioner.core.calls import CreateTask, SignedWrite
-from provisioner.core.signing import Credential
+from provisioner.core.api.calls import CreateTask, SignedWrite
+from provisioner.core.api.signing import Credential
 from provisioner.emulator.gateway import Request
 from provisioner.emulator.server import EmulatorServer
 from tally import Table

@@ -37,12 +37,13 @@ from provisioner.commands.settings_file import read_settings
 from provisioner.core import journal as journals
 from provisioner.core import state as states
 from provisioner.core.address import Address, TaskId
-from provisioner.core.calls import CreateTask, DeleteTask, Done, ModifyTask, Refused, Unknown
+from provisioner.core.api.calls import CreateTask, DeleteTask, ModifyTask
+from provisioner.core.api.replies import Done, Refused, Unknown
+from provisioner.core.api.signing import Credential
 from provisioner.core.journal import Entry, Finished, Header, Intent, Rejected, Resolved, Verdict
 from provisioner.core.manifest import Defaults
 from provisioner.core.plan_document import decode, encode
 from provisioner.core.settings import FILE_NAME
-from provisioner.core.signing import Credential
 from provisioner.core.state import State, WriteKind
 from provisioner.core.text import printable_lines
 from provisioner.errors import ApiError, ProvisionerError, StateDamagedError, StateError

@@ -12,16 +12,8 @@ from unittest import mock
 
 from fakes import WINDOW_SECONDS, MemoryDisk, WatchedDisk
 from provisioner.core import journal as journals
-from provisioner.core.calls import (
-    CreateTask,
-    Listing,
-    Refused,
-    RemoteTask,
-    Reply,
-    SignedWrite,
-    Unknown,
-    Write,
-)
+from provisioner.core.api.calls import CreateTask, SignedWrite, Write
+from provisioner.core.api.replies import Listing, Refused, RemoteTask, Reply, Unknown
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, record_of
 from provisioner.core.marker import without_marker
 from provisioner.core.observed import not_kept

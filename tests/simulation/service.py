@@ -13,28 +13,22 @@ from typing import cast
 
 from fakes import COMMIT, CREATE, DELETE, DELETE_OFFLINE, LAG_SECONDS, MODIFY, RUN_ACTIONS, START, STATUSES
 from provisioner.core.address import TaskId
-from provisioner.core.calls import (
+from provisioner.core.api.calls import (
     CreateTask,
     DeleteTask,
-    Done,
     EditingCall,
-    EditingLock,
     EditingVerb,
-    Listing,
     ModifyTask,
-    Refused,
-    RemoteTask,
-    Reply,
     RunTask,
     SignedWrite,
-    Unknown,
     Write,
 )
-from provisioner.core.families import OFFLINE
+from provisioner.core.api.replies import Done, EditingLock, Listing, Refused, RemoteTask, Reply, Unknown
 from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, Step
 from provisioner.core.jobs.transitions import goal_of
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import task_type_of
+from provisioner.core.task_types import OFFLINE
 from provisioner.core.times import utc_text
 from provisioner.engine.settle import SIGNATURE_SECONDS
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError

@@ -13,21 +13,10 @@ from provisioner.cloud.endpoint import Endpoint, parse_endpoint
 from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
 from provisioner.cloud.pace import Pace
 from provisioner.core.address import TaskId
-from provisioner.core.calls import (
-    CreateTask,
-    DeleteTask,
-    Done,
-    EditingCall,
-    EditingLock,
-    EditingVerb,
-    ModifyTask,
-    Refused,
-    Reply,
-    Unknown,
-    Write,
-)
+from provisioner.core.api.calls import CreateTask, DeleteTask, EditingCall, EditingVerb, ModifyTask, Write
+from provisioner.core.api.replies import Done, EditingLock, Refused, Reply, Unknown
+from provisioner.core.api.signing import Credential
 from provisioner.core.manifest import task_type_of
-from provisioner.core.signing import Credential
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError, UsageError
 
 NOW = 1_700_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.cloud.credentials import ID, KEY, Found, find_credential, find_region, profile_of
-from provisioner.core.signing import Credential
+from provisioner.core.api.signing import Credential
 from provisioner.errors import CredentialsError
 
 CANARY = "canary-secret-value"

@@ -9,7 +9,8 @@ from provisioner.cloud.outcome import Answered, Failed, Happened, Lost
 from provisioner.cloud.production import Productions
 from provisioner.cloud.wire import Call, run_call, run_reply
 from provisioner.core.address import TaskId
-from provisioner.core.calls import Done, Refused, RunTask, Unknown
+from provisioner.core.api.calls import RunTask
+from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.jobs.job import COMMIT_TYPES, Production, Step
 from provisioner.errors import ApiError
 

@@ -6,7 +6,7 @@ import pytest
 
 from provisioner.cloud.credentials import Found
 from provisioner.cloud.renewal import CredentialProvider
-from provisioner.core.signing import Credential
+from provisioner.core.api.signing import Credential
 from provisioner.errors import CredentialsError
 
 

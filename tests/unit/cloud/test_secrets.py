@@ -15,8 +15,8 @@ from provisioner.cloud.endpoint import parse_endpoint
 from provisioner.cloud.renewal import CredentialProvider
 from provisioner.cloud.signer import Signer
 from provisioner.cloud.transport import Transport
-from provisioner.core.calls import CreateTask, SignedWrite
-from provisioner.core.signing import Credential
+from provisioner.core.api.calls import CreateTask, SignedWrite
+from provisioner.core.api.signing import Credential
 
 KEY_CANARY, TOKEN_CANARY = "canary-secret-key", "canary-session-token"
 

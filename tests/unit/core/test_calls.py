@@ -5,22 +5,17 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from provisioner.core.address import TaskId
-from provisioner.core.calls import (
+from provisioner.core.api.calls import (
     CreateTask,
     DeleteTask,
-    Done,
     EditingCall,
-    EditingLock,
     EditingVerb,
-    Listing,
     ModifyTask,
-    Refused,
-    RemoteTask,
     SignedWrite,
-    Unknown,
 )
-from provisioner.core.families import OFFLINE, REAL_TIME, family_of
+from provisioner.core.api.replies import Done, EditingLock, Listing, Refused, RemoteTask, Unknown
 from provisioner.core.json_types import JSONValue
+from provisioner.core.task_types import OFFLINE, REAL_TIME, family_of
 
 WRITE = CreateTask(project_id="1", body={})
 REMOTE = RemoteTask(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from builders import body
 from provisioner.core.address import ADDRESS_PATTERN, Address, TaskId
-from provisioner.core.calls import RemoteTask
+from provisioner.core.api.replies import RemoteTask
 from provisioner.core.export import address_for, document_of
 from provisioner.core.manifest import Defaults, parse
 from provisioner.core.marker import marker_for

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.core import signing
+from provisioner.core.api import signing
 
 FILE = Path(__file__).resolve().parents[2] / "golden" / "signing" / "vectors.json"
 VECTORS: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["vectors"]

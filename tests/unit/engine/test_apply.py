@@ -20,12 +20,13 @@ from fakes import (
     refused,
     spec_of,
 )
-from provisioner.core.calls import CreateTask, Done, ModifyTask, Refused, Unknown
-from provisioner.core.families import OFFLINE
+from provisioner.core.api.calls import CreateTask, ModifyTask
+from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.json_types import JSONObject
 from provisioner.core.marker import find_marker
 from provisioner.core.plan import Action, Reason
 from provisioner.core.state import WriteKind
+from provisioner.core.task_types import OFFLINE
 from provisioner.engine.apply import _Active, _send
 from provisioner.engine.editing_lock import locked
 from provisioner.engine.steps import MAX_TRIES, steps_of

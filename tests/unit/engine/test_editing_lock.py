@@ -8,12 +8,13 @@ import pytest
 from builders import an_attempt
 from fakes import COMMIT, CREATE, DELETE, LOST_AFTER, MODIFY, RUN_ACTIONS, US, World, refused, spec_of
 from provisioner.core.address import TaskId
-from provisioner.core.calls import Done, EditingLock, Refused, RunTask, Unknown
+from provisioner.core.api.calls import RunTask
+from provisioner.core.api.replies import Done, EditingLock, Refused, Unknown
 from provisioner.core.drift import Observed
-from provisioner.core.families import OFFLINE
 from provisioner.core.jobs.job import RunSpec, RunState, Step
 from provisioner.core.plan import Action
 from provisioner.core.state import WriteKind
+from provisioner.core.task_types import OFFLINE
 from provisioner.engine.editing_lock import (
     Ask,
     EditingLocks,

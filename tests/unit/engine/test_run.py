@@ -23,12 +23,12 @@ from fakes import (
     spec_of,
 )
 from provisioner.core.address import TaskId
-from provisioner.core.calls import Done, Refused, Unknown
-from provisioner.core.families import OFFLINE
+from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action
 from provisioner.core.state import State, WriteKind
+from provisioner.core.task_types import OFFLINE
 from provisioner.engine import by_hand
 from provisioner.engine.run import Outcome, keep_protection
 from provisioner.errors import ApiRefusedError, ApiUnreachableError, StateError

@@ -24,7 +24,7 @@ from fakes import (
     spec_of,
 )
 from provisioner.core.address import Address, TaskId
-from provisioner.core.calls import Done, Listing, Refused, Unknown
+from provisioner.core.api.replies import Done, Listing, Refused, Unknown
 from provisioner.core.jobs.codec import step_document
 from provisioner.core.jobs.job import Job, OnChange, RunChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.json_types import JSONObject

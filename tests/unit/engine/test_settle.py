@@ -20,11 +20,11 @@ from fakes import (
     spec_of,
 )
 from provisioner.core.address import TaskId
-from provisioner.core.families import OFFLINE
 from provisioner.core.journal import Intent
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action, Reason
 from provisioner.core.state import WriteKind
+from provisioner.core.task_types import OFFLINE
 from provisioner.errors import ApiRefusedError, ApiUnreachableError, StateError
 
 A, B = spec_of("a"), spec_of("b")

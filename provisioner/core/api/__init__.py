@@ -1,0 +1,1 @@
+"""The task API as a port: what may be asked, and what may be answered."""
