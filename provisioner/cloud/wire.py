@@ -25,10 +25,10 @@ from provisioner.core.api.calls import (
     Write,
 )
 from provisioner.core.api.replies import Done, EditingLock, Refused, RemoteTask, Reply, Unknown
-from provisioner.core.fields import OBJECTS
-from provisioner.core.fields import Kind as FieldKind
 from provisioner.core.jobs.job import COMMIT_TYPES, Production, Step
 from provisioner.core.json_types import JSONObject, JSONValue
+from provisioner.core.schema.fields import OBJECTS
+from provisioner.core.schema.fields import Kind as FieldKind
 from provisioner.core.task_types import OFFLINE, REAL_TIME, family_of
 from provisioner.core.text import printable
 from provisioner.errors import ApiError

@@ -16,10 +16,10 @@ from provisioner.core.diff import FieldChange, path_label
 from provisioner.core.drift import Drift, as_observed
 from provisioner.core.jobs.job import RUN, RunState
 from provisioner.core.problem import Document, ProblemsFoundError
-from provisioner.core.schema import manifest_schema
+from provisioner.core.schema.manifest_schema import manifest_schema
+from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source
 from provisioner.core.state import State
-from provisioner.core.validation import Checker
 from provisioner.core.written import spot_of
 from provisioner.errors import UsageError
 from provisioner.store.backend import LocalBackend

@@ -17,9 +17,9 @@ from provisioner.core.address import Address, TaskId
 from provisioner.core.api.replies import RemoteTask
 from provisioner.core.manifest import TaskSpec
 from provisioner.core.marker import address_digest, find_marker
+from provisioner.core.schema.validation import nearest
 from provisioner.core.state import State
 from provisioner.core.text import printable
-from provisioner.core.validation import nearest
 from provisioner.engine import by_hand
 from provisioner.errors import UsageError
 from provisioner.render.words import counted

@@ -22,8 +22,8 @@ from provisioner.commands.arguments import (
     help_text,
     project_arguments,
 )
+from provisioner.core.schema.validation import nearest
 from provisioner.core.text import printable
-from provisioner.core.validation import nearest
 from provisioner.errors import UsageError
 
 _HELP = ("--help", "--h")

@@ -28,11 +28,11 @@ from provisioner.core.marker import find_marker
 from provisioner.core.moves import rearranged
 from provisioner.core.observed import not_kept
 from provisioner.core.plan import Plan
-from provisioner.core.schema import manifest_schema
+from provisioner.core.schema.manifest_schema import manifest_schema
+from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source
 from provisioner.core.state import State
 from provisioner.core.text import printable
-from provisioner.core.validation import Checker
 from provisioner.engine import by_hand
 from provisioner.engine.look import Named, read_each
 from provisioner.errors import UsageError

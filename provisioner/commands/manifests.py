@@ -18,11 +18,11 @@ from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest import MOVED_FROM, Defaults, Parsed, Removal, TaskSpec, collect, parse
 from provisioner.core.moves import NameFault, Names, name_faults, names_of
 from provisioner.core.problem import Problem, Severity
-from provisioner.core.schema import manifest_schema
+from provisioner.core.schema.manifest_schema import manifest_schema
+from provisioner.core.schema.validation import Checker, Path
 from provisioner.core.source import Source
 from provisioner.core.state import State
 from provisioner.core.unread import Unread, held
-from provisioner.core.validation import Checker, Path
 from provisioner.store.cache import Head, ManifestCache
 from provisioner.store.documents import LoadedFile, content_digest, find_documents, load_documents, locate
 

@@ -18,10 +18,10 @@ from provisioner.core.address import Address
 from provisioner.core.moves import NO_NAMES, Names, current
 from provisioner.core.plan import Origin
 from provisioner.core.problem import Problem, Severity
+from provisioner.core.schema.validation import nearest
 from provisioner.core.settings import BY_NAME, EMBEDDED, Settings
 from provisioner.core.state import Remote, State
 from provisioner.core.text import printable
-from provisioner.core.validation import nearest
 from provisioner.errors import ManifestError, UsageError
 from provisioner.store.backend import LocalBackend
 from provisioner.store.cache import load_cache

@@ -2,7 +2,7 @@
 
 import json
 
-from provisioner.core.schema import Schema
+from provisioner.core.schema.manifest_schema import Schema
 
 
 def schema_text(what: str) -> str:
@@ -23,6 +23,6 @@ def _schema(what: str) -> Schema:
         from provisioner.core.drift_schema import drift_schema
 
         return drift_schema()
-    from provisioner.core.schema import manifest_schema
+    from provisioner.core.schema.manifest_schema import manifest_schema
 
     return manifest_schema()

@@ -10,6 +10,7 @@ from typing import cast
 
 from provisioner.core.json_types import JSONObject
 from provisioner.core.problem import Problem, Severity
+from provisioner.core.schema.validation import Checker, Fault, Path
 from provisioner.core.settings import (
     EMBEDDED,
     FILE_NAME,
@@ -19,7 +20,6 @@ from provisioner.core.settings import (
     settings_schema,
 )
 from provisioner.core.text import printable
-from provisioner.core.validation import Checker, Fault, Path
 from provisioner.errors import UsageError
 from provisioner.store.documents import load_documents, locate
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, cast
 
-from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.validation import Fault, Path, nearest, path_text, shown
+from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind, Role
+from provisioner.core.schema.validation import Fault, Path, nearest, path_text, shown
 
 _COMPARED = frozenset({Role.INPUT, Role.SHARED, Role.REFERENCE})
 _WHOLE = (Kind.INTEGER, Kind.UNSIGNED)

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any, cast
 
 from provisioner.core.canonical import keys_of
-from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.json_types import JSONObject, JSONValue
+from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind
 
 _PLAIN = re.compile(r"[A-Za-z_][0-9A-Za-z_-]*", re.ASCII)
 _SECRET = re.compile(r"passw|secret|token|credential|private.?key|access.?key", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from provisioner.core.schema import DIALECT, Schema
+from provisioner.core.schema.manifest_schema import DIALECT, Schema
 
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}

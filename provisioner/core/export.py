@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from provisioner.core.address import MAX_ADDRESS, Address
 from provisioner.core.api.replies import RemoteTask
-from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.marker import without_marker
+from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind, Role
 
 _WRITTEN = frozenset({Role.INPUT, Role.SHARED, Role.REFERENCE})
 _NOT_IN_ADDRESS = re.compile(r"[^0-9A-Za-z_.-]+", re.ASCII)

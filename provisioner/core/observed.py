@@ -17,9 +17,9 @@ from typing import Any
 
 from provisioner.core.canonical import record_text
 from provisioner.core.diff import ORDER, FieldChange, ItemKey, Path
-from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.marker import without_marker
+from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind, Role
 
 _LOOKED_AT = frozenset({Role.INPUT, Role.SHARED})
 _EMPTY: tuple[JSONValue, ...] = (None, "", [], {})

@@ -14,7 +14,6 @@ from operator import is_not
 from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.consequence import Consequence
 from provisioner.core.diff import FieldChange, ItemKey, names_a_secret, path_label
 from provisioner.core.jobs.codec import is_moment
 from provisioner.core.jobs.job import Job, OnChange, RunChange, RunState, Step
@@ -22,6 +21,7 @@ from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.moves import Forgotten, Move
 from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettled
 from provisioner.core.risk import cannot_be_cleared, consequence_of, field_effect
+from provisioner.core.schema.consequence import Consequence
 from provisioner.core.source import Source
 from provisioner.core.state import WriteKind
 from provisioner.core.text import printable, printable_lines

@@ -4,11 +4,11 @@ Rule: it says what a reader may rely on within one format version. New keys may 
 new version, so no object is closed; the keys that are there today are required.
 """
 
-from provisioner.core.consequence import Consequence
 from provisioner.core.jobs.job import Job, OnChange, RunState, Step
 from provisioner.core.json_types import JSONValue
 from provisioner.core.plan import Action, Reason
-from provisioner.core.schema import DIALECT, Schema
+from provisioner.core.schema.consequence import Consequence
+from provisioner.core.schema.manifest_schema import DIALECT, Schema
 from provisioner.core.state import WriteKind
 
 _FORMAT = r"^1\.[0-9]+$"

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from provisioner.core.canonical import Remarks, merged, normal_task
-from provisioner.core.fields import TASK
 from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest import Defaults
 from provisioner.core.marker import ID_DIGITS
-from provisioner.core.schema import DIALECT, Schema, task_definitions
+from provisioner.core.schema.fields import TASK
+from provisioner.core.schema.manifest_schema import DIALECT, Schema, task_definitions
+from provisioner.core.schema.validation import Fault, Path, nearest
 from provisioner.core.text import printable
-from provisioner.core.validation import Fault, Path, nearest
 from provisioner.errors import UsageError
 
 EMBEDDED = "embedded"

@@ -11,9 +11,9 @@ from typing import TypeGuard
 
 from provisioner.core.canonical import keys_of
 from provisioner.core.diff import ItemKey, Path
-from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.jobs.job import RUN
 from provisioner.core.json_types import JSONValue
+from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import TypeGuard, cast
 
 from provisioner.core.canonical import keys_of
 from provisioner.core.diff import ItemKey
-from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.json_types import JSONObject, JSONValue
+from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.render.words import Pen, counted, item_label, label, value_text
 
 _SHORT_LIST = 8

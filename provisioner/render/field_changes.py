@@ -12,9 +12,9 @@ from itertools import groupby
 
 from provisioner.core.canonical import keys_of
 from provisioner.core.diff import ORDER, FieldChange, ItemKey, Path
-from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan_document import HIDDEN
+from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.text import printable
 from provisioner.render.body import Pairs, block_lines, is_later, is_leaf, is_plain, item_value, items_word
 from provisioner.render.text_changes import is_long, text_lines

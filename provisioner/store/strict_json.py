@@ -26,8 +26,8 @@ from provisioner.core.document import (
 )
 from provisioner.core.json_types import JSONValue
 from provisioner.core.problem import Document, Problem
+from provisioner.core.schema.validation import shown
 from provisioner.core.source import Source
-from provisioner.core.validation import shown
 
 _BYTE_ORDER_MARK = "\ufeff"
 _SPACE = re.compile(r"[ \t\n\r]*")

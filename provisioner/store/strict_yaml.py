@@ -49,8 +49,8 @@ from provisioner.core.document import (
 )
 from provisioner.core.json_types import JSONValue
 from provisioner.core.problem import Document, Problem
+from provisioner.core.schema.validation import shown
 from provisioner.core.source import Source
-from provisioner.core.validation import shown
 from provisioner.store.yaml_words import (
     BEGINS_IN_ERROR,
     TAG_DIRECTIVE,

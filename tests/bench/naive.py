@@ -11,7 +11,7 @@ import yaml
 from deepdiff import DeepDiff  # type: ignore[attr-defined,unused-ignore]  # not exported by its stubs
 from jsonschema import Draft202012Validator
 
-from provisioner.core.schema import manifest_schema
+from provisioner.core.schema.manifest_schema import manifest_schema
 
 
 def main(folder: str) -> None:

@@ -12,9 +12,9 @@ from unittest import mock
 from provisioner.commands import accept
 from provisioner.core import drift, observed
 from provisioner.core.diff import FieldChange, Path
-from provisioner.core.fields import FieldRule
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.observed import Kept
+from provisioner.core.schema.fields import FieldRule
 from provisioner.core.state import TaskRecord
 from provisioner.engine import recheck, steps
 from provisioner.store import edits

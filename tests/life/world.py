@@ -26,8 +26,9 @@ from provisioner.cli import main
 from provisioner.cloud.endpoint import Endpoint
 from provisioner.cloud.outcome import Answered, Failed, Happened
 from provisioner.commands import export, manifests, remote, running, settings_file
-from provisioner.core import schema, settings
-from provisioner.core.validation import Checker
+from provisioner.core import settings
+from provisioner.core.schema import manifest_schema
+from provisioner.core.schema.validation import Checker
 from provisioner.emulator import definition
 from provisioner.emulator.gateway import Gateway, Request
 from provisioner.emulator.refused import RefusedError
@@ -205,7 +206,7 @@ def in_this_process() -> Iterator[None]:
             (running, "ThreadWorkers", _workers),
             (export, "ThreadWorkers", _workers),
             (Checker, "_compiled", property(_compiled_once)),
-            (manifests, "manifest_schema", cache(schema.manifest_schema)),
+            (manifests, "manifest_schema", cache(manifest_schema.manifest_schema)),
             (settings_file, "settings_schema", cache(settings.settings_schema)),
         ):
             stack.enter_context(mock.patch.object(owner, name, value))

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.canonical import Remarks, compared, keys_of, merged, normal_task, record_text, sent
-from provisioner.core.fields import OBJECTS, TASK
 from provisioner.core.json_types import JSONValue
+from provisioner.core.schema.fields import OBJECTS, TASK
 
 RULES = OBJECTS[TASK]
 

@@ -1,6 +1,6 @@
 """The order of what a change may mean."""
 
-from provisioner.core.consequence import Consequence, worst
+from provisioner.core.schema.consequence import Consequence, worst
 
 
 def test_the_worst_comes_first() -> None:

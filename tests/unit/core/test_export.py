@@ -14,9 +14,9 @@ from provisioner.core.export import address_for, document_of
 from provisioner.core.manifest import Defaults, parse
 from provisioner.core.marker import marker_for
 from provisioner.core.observed import not_kept
-from provisioner.core.schema import manifest_schema
+from provisioner.core.schema.manifest_schema import manifest_schema
+from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source
-from provisioner.core.validation import Checker
 
 CHECKER = Checker(manifest_schema())
 MARKER = marker_for("0" * 16, Address("a"), "1" * 16)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
+from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind, Role
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEFINED: dict[str, list[dict[str, Any]]] = json.loads(

@@ -33,10 +33,10 @@ from provisioner.core.plan_document import decode as decode_plan
 from provisioner.core.plan_document import encode as encode_plan
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.run_guard import ensure_possible, ensure_state_kept
-from provisioner.core.schema import manifest_schema
+from provisioner.core.schema.manifest_schema import manifest_schema
+from provisioner.core.schema.validation import Checker, path_text
 from provisioner.core.source import Source
 from provisioner.core.state import State, TaskRecord, WriteKind, encode_record
-from provisioner.core.validation import Checker, path_text
 from provisioner.core.written import Spot, spot_of
 from provisioner.errors import StateDamagedError, UsageError
 from records import some_attempt, some_header, some_record, some_state

@@ -22,9 +22,9 @@ from provisioner.core.manifest import (
     spec_digest,
     task_type_of,
 )
-from provisioner.core.schema import manifest_schema
+from provisioner.core.schema.manifest_schema import manifest_schema
+from provisioner.core.schema.validation import Checker, path_text
 from provisioner.core.source import Source
-from provisioner.core.validation import Checker, path_text
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CHECKER = Checker(manifest_schema())

@@ -9,10 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from provisioner.commands.schemas import schema_text
-from provisioner.core.fields import OBJECTS, TASK, Kind, Role
 from provisioner.core.json_types import JSONValue
-from provisioner.core.schema import DIALECT, manifest_schema, task_definitions
-from provisioner.core.validation import Checker
+from provisioner.core.schema.fields import OBJECTS, TASK, Kind, Role
+from provisioner.core.schema.manifest_schema import DIALECT, manifest_schema, task_definitions
+from provisioner.core.schema.validation import Checker
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NAMES = ["manifest", "settings"]

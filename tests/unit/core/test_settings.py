@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from provisioner.core.schema.validation import Checker
 from provisioner.core.settings import (
     BY_NAME,
     SETTINGS,
@@ -15,7 +16,6 @@ from provisioner.core.settings import (
     resolve,
     settings_schema,
 )
-from provisioner.core.validation import Checker
 from provisioner.errors import UsageError
 
 STACK = "5f0c1a2b3c4d5e6f"

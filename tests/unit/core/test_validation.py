@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 
 from provisioner.core.address import ADDRESS_PATTERN
 from provisioner.core.json_types import JSONValue
-from provisioner.core.schema import manifest_schema
+from provisioner.core.schema.manifest_schema import manifest_schema
+from provisioner.core.schema.validation import Checker, Fault, address_complaint, nearest, path_text, shown
 from provisioner.core.settings import settings_schema
-from provisioner.core.validation import Checker, Fault, address_complaint, nearest, path_text, shown
 
 MANIFEST = Checker(manifest_schema())
 SETTINGS = Checker(settings_schema())

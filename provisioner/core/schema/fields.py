@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from provisioner.core.consequence import Consequence
 from provisioner.core.json_types import JSONValue
+from provisioner.core.schema.consequence import Consequence
 
 
 class Role(StrEnum):

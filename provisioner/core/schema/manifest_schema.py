@@ -8,9 +8,9 @@ Patterns are kept to what every validator reads alike: no ``\d``, no ``\w``, no 
 """
 
 from provisioner.core.address import ADDRESS_PATTERN
-from provisioner.core.fields import OBJECTS, TASK, FieldRule, Kind, Role
 from provisioner.core.jobs.job import RUN, OnChange, RunState
 from provisioner.core.json_types import JSONValue
+from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind, Role
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
