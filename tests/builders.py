@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.canonical import Remarks, compared, normal_task, sent
+from provisioner.core.body.normalize import Remarks, compared, normal_task, sent
 from provisioner.core.jobs.job import RunSpec
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import Removal, TaskSpec, collect, spec_digest, task_type_of

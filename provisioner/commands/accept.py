@@ -12,7 +12,8 @@ from typing import cast
 
 from provisioner.commands.drift_seen import Seen
 from provisioner.core.address import Address
-from provisioner.core.diff import FieldChange, path_label
+from provisioner.core.body.diff import FieldChange, path_label
+from provisioner.core.body.locate import spot_of
 from provisioner.core.drift import Drift, as_observed
 from provisioner.core.jobs.job import RUN, RunState
 from provisioner.core.problem import Document, ProblemsFoundError
@@ -20,7 +21,6 @@ from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source
 from provisioner.core.state import State
-from provisioner.core.written import spot_of
 from provisioner.errors import UsageError
 from provisioner.store.backend import LocalBackend
 from provisioner.store.documents import load_documents, locate

@@ -20,13 +20,13 @@ from provisioner.commands.workers import ThreadWorkers
 from provisioner.core.address import Address
 from provisioner.core.api.replies import RemoteTask
 from provisioner.core.api.task_api import TaskApi
-from provisioner.core.diff import FieldChange, names_a_secret, path_label
+from provisioner.core.body.diff import FieldChange, names_a_secret, path_label
+from provisioner.core.body.readback import not_kept
 from provisioner.core.export import address_for, document_of
 from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest import TaskSpec, parse
 from provisioner.core.marker import find_marker
 from provisioner.core.moves import rearranged
-from provisioner.core.observed import not_kept
 from provisioner.core.plan import Plan
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker

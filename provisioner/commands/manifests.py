@@ -13,6 +13,7 @@ from typing import Any
 from provisioner import __version__
 from provisioner.commands.settings_file import located
 from provisioner.core.address import Address
+from provisioner.core.body.lazy import Unread, held
 from provisioner.core.jobs.codec import packed_run, unpacked_run
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest import MOVED_FROM, Defaults, Parsed, Removal, TaskSpec, collect, parse
@@ -22,7 +23,6 @@ from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker, Path
 from provisioner.core.source import Source
 from provisioner.core.state import State
-from provisioner.core.unread import Unread, held
 from provisioner.store.cache import Head, ManifestCache
 from provisioner.store.documents import LoadedFile, content_digest, find_documents, load_documents, locate
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from provisioner.commands.terminal import Terminal
 from provisioner.core.advice import advice_for
 from provisioner.core.api.replies import Done, Refused, RemoteTask, Unknown
-from provisioner.core.diff import FieldChange, path_label
+from provisioner.core.body.diff import FieldChange, path_label
 from provisioner.core.jobs.codec import step_of
 from provisioner.core.plan import Action, Change
 from provisioner.core.state import WriteKind

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.diff import FieldChange, Path, diff
+from provisioner.core.body.diff import FieldChange, Path, diff
+from provisioner.core.body.readback import kept
 from provisioner.core.jobs.job import RUN, Job, RunState
 from provisioner.core.jobs.transitions import with_job as seen_doing
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest import TaskSpec, spec_digest
-from provisioner.core.observed import kept
 from provisioner.core.state import State, TaskRecord
 
 Observed: TypeAlias = Mapping[TaskId, JSONObject | None]

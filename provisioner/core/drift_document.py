@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.diff import FieldChange
+from provisioner.core.body.diff import FieldChange
 from provisioner.core.drift import Drift, Drifts
 from provisioner.core.plan_document import field_document
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from provisioner.core.address import ADDRESS_PATTERN, Address
-from provisioner.core.canonical import Remarks, compared, merged, normal_task, sent
+from provisioner.core.body.lazy import Body
+from provisioner.core.body.normalize import Remarks, compared, merged, normal_task, sent
 from provisioner.core.jobs.codec import start_moment
 from provisioner.core.jobs.job import RUN, OnChange, RunSpec, RunState
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.schema.validation import Checker, Fault, Path, path_text, shown
 from provisioner.core.source import Source
 from provisioner.core.task_types import OFFLINE, family_of
-from provisioner.core.unread import Body
 
 MOVED_FROM: Path = ("moved", "from")
 """Where a document names the addresses that its task had before."""

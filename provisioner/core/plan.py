@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import cast
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.diff import FieldChange, diff
+from provisioner.core.body.diff import FieldChange, diff
 from provisioner.core.drift import Observed, as_observed, is_comparable
 from provisioner.core.jobs.job import ALIVE, RUN, Job, RunChange, RunSpec, RunState
 from provisioner.core.jobs.transitions import run_change, stays_in_production

@@ -14,7 +14,7 @@ from operator import is_not
 from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.diff import FieldChange, ItemKey, names_a_secret, path_label
+from provisioner.core.body.diff import FieldChange, ItemKey, names_a_secret, path_label
 from provisioner.core.jobs.codec import is_moment
 from provisioner.core.jobs.job import Job, OnChange, RunChange, RunState, Step
 from provisioner.core.json_types import JSONObject, JSONValue

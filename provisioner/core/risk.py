@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from provisioner.core.diff import FieldChange, Path
+from provisioner.core.body.diff import FieldChange, Path
 from provisioner.core.jobs.job import RUN, RunChange, Step
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Reason

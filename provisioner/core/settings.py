@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.core.canonical import Remarks, merged, normal_task
+from provisioner.core.body.normalize import Remarks, merged, normal_task
 from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest import Defaults
 from provisioner.core.marker import ID_DIGITS

@@ -22,10 +22,10 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from provisioner.core.address import Address, TaskId
+from provisioner.core.body.lazy import Body, Unread, held
 from provisioner.core.jobs.codec import decode_run, encode_run, step_of
 from provisioner.core.jobs.job import RunRecord
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.unread import Body, Unread, held
 from provisioner.errors import StateDamagedError
 
 FORMAT = 1

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from provisioner.core.address import Address
-from provisioner.core.diff import FieldChange, diff, path_label
+from provisioner.core.body.diff import FieldChange, diff, path_label
 from provisioner.core.drift import (
     Observed,
     as_observed,

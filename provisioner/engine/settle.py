@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from provisioner.core.address import Address, TaskId
 from provisioner.core.api.replies import Listing, RemoteTask
 from provisioner.core.api.task_api import TaskApi
+from provisioner.core.body.readback import kept, not_kept
 from provisioner.core.jobs.codec import step_of
 from provisioner.core.jobs.job import RunRecord, Step
 from provisioner.core.jobs.transitions import took_effect
 from provisioner.core.journal import Resolved, Verdict, record_of, with_step
 from provisioner.core.manifest import TaskSpec, spec_digest
 from provisioner.core.marker import Marker, address_digest, find_marker
-from provisioner.core.observed import kept, not_kept
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
 from provisioner.engine.look import would_be_listed

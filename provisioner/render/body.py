@@ -8,8 +8,8 @@ everything was asked for.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard, cast
 
-from provisioner.core.canonical import keys_of
-from provisioner.core.diff import ItemKey
+from provisioner.core.body.diff import ItemKey
+from provisioner.core.body.normalize import keys_of
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.render.words import Pen, counted, item_label, label, value_text

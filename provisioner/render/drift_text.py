@@ -7,7 +7,7 @@ there. What the manifest changes about the same field stands apart, below the ta
 from collections.abc import Iterator, Mapping, Sequence
 
 from provisioner.core.address import Address
-from provisioner.core.diff import FieldChange, path_label
+from provisioner.core.body.diff import FieldChange, path_label
 from provisioner.core.drift import Drift, Drifts
 from provisioner.core.plan_document import TYPE
 from provisioner.core.text import printable

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from provisioner.core.canonical import keys_of
-from provisioner.core.diff import ORDER, FieldChange, ItemKey, Path
+from provisioner.core.body.diff import ORDER, FieldChange, ItemKey, Path
+from provisioner.core.body.normalize import keys_of
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan_document import HIDDEN
 from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from provisioner.core.diff import ItemKey
+from provisioner.core.body.diff import ItemKey
 from provisioner.core.json_types import JSONValue
 from provisioner.core.plan import Action
 from provisioner.core.plan_document import HIDDEN, shown_body

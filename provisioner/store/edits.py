@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.core.canonical import record_text
+from provisioner.core.body.normalize import record_text
 from provisioner.core.json_types import JSONValue
 from provisioner.core.problem import Document
 from provisioner.store.disk import Disk, write_atomic

@@ -10,10 +10,11 @@ from typing import Any
 from unittest import mock
 
 from provisioner.commands import accept
-from provisioner.core import drift, observed
-from provisioner.core.diff import FieldChange, Path
+from provisioner.core import drift
+from provisioner.core.body import readback
+from provisioner.core.body.diff import FieldChange, Path
+from provisioner.core.body.readback import Kept
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.observed import Kept
 from provisioner.core.schema.fields import FieldRule
 from provisioner.core.state import TaskRecord
 from provisioner.engine import recheck, steps
@@ -36,7 +37,7 @@ def _patched(owner: object, name: str, value: object) -> Callable[[], AbstractCo
     return lambda: mock.patch.object(owner, name, value)
 
 
-_matched, _records, _is_same, _kept = observed._matched, observed._records, observed._is_same, observed.kept
+_matched, _records, _is_same, _kept = readback._matched, readback._records, readback._is_same, readback.kept
 _edit_file = edits.edit_file
 
 
@@ -55,7 +56,7 @@ def _order_ignored(
 ) -> list[JSONValue]:
     """Columns may stand in any order."""
     position = {key: index for index, key in enumerate(keys)}
-    known = sorted(theirs, key=lambda item: position.get(observed._key(item, rule, {}), len(position)))
+    known = sorted(theirs, key=lambda item: position.get(readback._key(item, rule, {}), len(position)))
     return _matched(ours, keys, known, rule, *rest)
 
 
@@ -88,11 +89,11 @@ def _with_marker(
 def _extras_count(written: JSONObject, there: JSONObject, **named: Any) -> Kept:
     """A setting of the task that nobody wrote is a difference."""
     found = _kept(written, there, **named)
-    extra = set(observed._record_map(there.get("Config"))) - set(observed._map(written.get("Config")))
+    extra = set(readback._record_map(there.get("Config"))) - set(readback._map(written.get("Config")))
     lost = (FieldChange(path=("Config", name), before="theirs", after=None) for name in sorted(extra))
     body = {
         **found.body,
-        "Config": {**observed._map(found.body.get("Config")), **dict.fromkeys(extra, "theirs")},
+        "Config": {**readback._map(found.body.get("Config")), **dict.fromkeys(extra, "theirs")},
     }
     return Kept(body, (*found.lost, *lost)) if extra else found
 
@@ -120,19 +121,19 @@ def _same_place(one: Path, other: Path) -> bool:
 
 def _kept_everywhere() -> AbstractContextManager[object]:
     stack = ExitStack()
-    for owner in (observed, drift, steps):
+    for owner in (readback, drift, steps):
         stack.enter_context(mock.patch.object(owner, "kept", _extras_count))
     return stack
 
 
 MUTANTS = (
-    Mutant("the third item of a list is not looked at", 0, _patched(observed, "_matched", _first_items_only)),
-    Mutant("the order of columns is not looked at", 0, _patched(observed, "_matched", _order_ignored)),
-    Mutant("a setting that is gone is as it was", 5, _patched(observed, "_records", _empty_is_anything)),
-    Mutant("blanks around a text do not count", 5, _patched(observed, "_is_same", _blanks_ignored)),
-    Mutant("the marker is drift", 1, _patched(observed, "_is_same", _with_marker)),
+    Mutant("the third item of a list is not looked at", 0, _patched(readback, "_matched", _first_items_only)),
+    Mutant("the order of columns is not looked at", 0, _patched(readback, "_matched", _order_ignored)),
+    Mutant("a setting that is gone is as it was", 5, _patched(readback, "_records", _empty_is_anything)),
+    Mutant("blanks around a text do not count", 5, _patched(readback, "_is_same", _blanks_ignored)),
+    Mutant("the marker is drift", 1, _patched(readback, "_is_same", _with_marker)),
     Mutant("what nobody wrote is drift", 5, _kept_everywhere),
-    Mutant("JSON is compared as text", 1, _patched(observed, "_is_same_text", _no_json)),
+    Mutant("JSON is compared as text", 1, _patched(readback, "_is_same_text", _no_json)),
     Mutant("no drift at all", 0, _patched(drift, "live_body", _never_changed)),
     Mutant("one value of a file is accepted", 34, _patched(accept, "edit_file", _one_edit)),
     Mutant("a change within what goes is written over", 46, _patched(recheck, "overlap", _same_place)),

@@ -14,9 +14,9 @@ from fakes import WINDOW_SECONDS, MemoryDisk, WatchedDisk
 from provisioner.core import journal as journals
 from provisioner.core.api.calls import CreateTask, SignedWrite, Write
 from provisioner.core.api.replies import Listing, Refused, RemoteTask, Reply, Unknown
+from provisioner.core.body.readback import not_kept
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, record_of
 from provisioner.core.marker import without_marker
-from provisioner.core.observed import not_kept
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.engine import editing_lock
 from provisioner.engine import settle as settle_module

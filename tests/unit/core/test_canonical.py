@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.canonical import Remarks, compared, keys_of, merged, normal_task, record_text, sent
+from provisioner.core.body.normalize import Remarks, compared, keys_of, merged, normal_task, record_text, sent
 from provisioner.core.json_types import JSONValue
 from provisioner.core.schema.fields import OBJECTS, TASK
 

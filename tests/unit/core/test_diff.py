@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import a_node, body, columns
-from provisioner.core.diff import FieldChange, ItemKey, diff, is_sensitive, path_label
+from provisioner.core.body.diff import FieldChange, ItemKey, diff, is_sensitive, path_label
 
 WORDS = st.sampled_from(["a", "b", "c", "password", "x y"])
 SETTINGS = st.dictionaries(WORDS, st.sampled_from(["", "1", "two", "long " * 30, "l1\nl2"]), max_size=3)

@@ -10,6 +10,7 @@ import pytest
 
 from builders import a_plan, a_record, a_spec, a_state, an_attempt, an_origin
 from provisioner.core.address import Address, TaskId
+from provisioner.core.body.locate import Spot, spot_of
 from provisioner.core.drift import as_observed, find_drift, job_drift, with_job
 from provisioner.core.jobs.codec import step_document
 from provisioner.core.jobs.job import Job, OnChange, RunRecord, RunSpec, RunState, Step
@@ -37,7 +38,6 @@ from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker, path_text
 from provisioner.core.source import Source
 from provisioner.core.state import State, TaskRecord, WriteKind, encode_record
-from provisioner.core.written import Spot, spot_of
 from provisioner.errors import StateDamagedError, UsageError
 from records import some_attempt, some_header, some_record, some_state
 

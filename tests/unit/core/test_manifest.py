@@ -10,7 +10,7 @@ import pytest
 from provisioner.cloud.wire import create_call
 from provisioner.core.address import Address
 from provisioner.core.api.calls import CreateTask
-from provisioner.core.canonical import Remarks, normal_task
+from provisioner.core.body.normalize import Remarks, normal_task
 from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest import (
     Defaults,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from provisioner.core import observed
 from provisioner.core.address import Address
-from provisioner.core.diff import diff, path_label
+from provisioner.core.body import readback
+from provisioner.core.body.diff import diff, path_label
+from provisioner.core.body.readback import kept, not_kept, numbered_as_written
 from provisioner.core.marker import marker_for, with_marker
-from provisioner.core.observed import kept, not_kept, numbered_as_written
 
 MARKER = marker_for("5f0c1a2b3c4d5e6f", Address("orders"), "0123456789abcdef")
 
@@ -427,5 +427,5 @@ def test_a_list_that_is_word_for_word_as_written_is_judged_as_item_by_item(
     ]
     at_once = kept(*sides)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(observed, "_are_word_for_word", lambda *_: False)
+        patched.setattr(readback, "_are_word_for_word", lambda *_: False)
         assert kept(*sides) == at_once

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.diff import ItemKey
-from provisioner.core.written import spot_of
+from provisioner.core.body.diff import ItemKey
+from provisioner.core.body.locate import spot_of
 
 INFO: dict[str, Any] = {
     "Description": "x",

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
-from provisioner.core.canonical import record_text
-from provisioner.core.diff import ORDER, FieldChange, ItemKey, Path
+from provisioner.core.body.diff import ORDER, FieldChange, ItemKey, Path
+from provisioner.core.body.normalize import record_text
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.marker import without_marker
 from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind, Role

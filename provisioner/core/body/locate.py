@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from provisioner.core.canonical import keys_of
-from provisioner.core.diff import ItemKey, Path
+from provisioner.core.body.diff import ItemKey, Path
+from provisioner.core.body.normalize import keys_of
 from provisioner.core.jobs.job import RUN
 from provisioner.core.json_types import JSONValue
 from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-from provisioner.core.canonical import keys_of
+from provisioner.core.body.normalize import keys_of
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind
 
