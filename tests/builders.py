@@ -7,7 +7,7 @@ from provisioner.core.address import Address, TaskId
 from provisioner.core.body.normalize import Remarks, compared, normal_task, sent
 from provisioner.core.jobs.job import RunSpec
 from provisioner.core.json_types import JSONObject
-from provisioner.core.manifest import Removal, TaskSpec, collect, spec_digest, task_type_of
+from provisioner.core.manifest.spec import Removal, TaskSpec, collect, spec_digest, task_type_of
 from provisioner.core.moves import names_of
 from provisioner.core.plan import Origin, Plan, make_plan
 from provisioner.core.source import Source

@@ -33,7 +33,7 @@ from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, RunSpec, St
 from provisioner.core.jobs.transitions import goal_of
 from provisioner.core.journal import Entry, Finished, Intent, Ledger, Ran, Rejected
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.manifest import Removal, TaskSpec
+from provisioner.core.manifest.spec import Removal, TaskSpec
 from provisioner.core.moves import names_of
 from provisioner.core.plan import Change, Origin, Plan, make_plan
 from provisioner.core.state import Attempt, Remote, State, TaskRecord

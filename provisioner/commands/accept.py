@@ -16,7 +16,7 @@ from provisioner.core.body.diff import FieldChange, path_label
 from provisioner.core.body.locate import spot_of
 from provisioner.core.drift import Drift, as_observed
 from provisioner.core.jobs.job import RUN, RunState
-from provisioner.core.problem import Document, ProblemsFoundError
+from provisioner.core.manifest.problem import Document, ProblemsFoundError
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source

@@ -15,7 +15,7 @@ from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address, TaskId
 from provisioner.core.api.replies import RemoteTask
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import address_digest, find_marker
 from provisioner.core.schema.validation import nearest
 from provisioner.core.state import State

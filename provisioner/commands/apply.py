@@ -30,7 +30,7 @@ from provisioner.core.address import Address
 from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Observed
 from provisioner.core.guard import ensure_allowed
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.moves import NO_NAMES, rearranged
 from provisioner.core.plan import Plan
 from provisioner.core.plan_document import decides_the_same, to_document

@@ -22,9 +22,10 @@ from provisioner.core.api.replies import RemoteTask
 from provisioner.core.api.task_api import TaskApi
 from provisioner.core.body.diff import FieldChange, names_a_secret, path_label
 from provisioner.core.body.readback import not_kept
-from provisioner.core.export import address_for, document_of
 from provisioner.core.json_types import JSONValue
-from provisioner.core.manifest import TaskSpec, parse
+from provisioner.core.manifest.export import address_for, document_of
+from provisioner.core.manifest.parse import parse
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import find_marker
 from provisioner.core.moves import rearranged
 from provisioner.core.plan import Plan

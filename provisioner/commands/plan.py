@@ -22,11 +22,11 @@ from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address, TaskId
 from provisioner.core.drift import Observed
 from provisioner.core.guard import Limits, ensure_allowed
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.problem import Problem
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.moves import NO_NAMES, Names, collisions, rearranged
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode
-from provisioner.core.problem import Problem
 from provisioner.core.run_guard import ensure_possible
 from provisioner.core.state import Remote, State
 from provisioner.core.text import printable

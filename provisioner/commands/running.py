@@ -12,7 +12,7 @@ from provisioner.commands.workers import Interrupt, SystemClock, ThreadWorkers
 from provisioner.core.address import Address
 from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Observed, is_comparable
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import ID_DIGITS
 from provisioner.core.moves import NO_NAMES, Names
 from provisioner.core.plan import Plan

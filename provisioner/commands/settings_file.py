@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from provisioner.core.json_types import JSONObject
-from provisioner.core.problem import Problem, Severity
+from provisioner.core.manifest.problem import Problem, Severity
 from provisioner.core.schema.validation import Checker, Fault, Path
 from provisioner.core.settings import (
     EMBEDDED,

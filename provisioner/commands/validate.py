@@ -5,7 +5,7 @@ import json
 from provisioner.commands.manifests import Manifests
 from provisioner.commands.project import Options, Project, check_project, problem_text
 from provisioner.commands.terminal import Terminal
-from provisioner.core.problem import Problem
+from provisioner.core.manifest.problem import Problem
 from provisioner.errors import ManifestError
 from provisioner.render.words import counted
 

@@ -16,7 +16,7 @@ from provisioner.core.body.readback import kept
 from provisioner.core.jobs.job import RUN, Job, RunState
 from provisioner.core.jobs.transitions import with_job as seen_doing
 from provisioner.core.json_types import JSONObject
-from provisioner.core.manifest import TaskSpec, spec_digest
+from provisioner.core.manifest.spec import TaskSpec, spec_digest
 from provisioner.core.state import State, TaskRecord
 
 Observed: TypeAlias = Mapping[TaskId, JSONObject | None]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from provisioner.core.address import Address
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan import Action, Plan, protected_deletes
 from provisioner.core.state import State
 from provisioner.errors import UsageError

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.manifest import Removal, TaskSpec
+from provisioner.core.manifest.spec import Removal, TaskSpec
 from provisioner.core.source import Source
 from provisioner.core.state import State, TaskRecord
 

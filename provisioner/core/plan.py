@@ -16,7 +16,7 @@ from provisioner.core.drift import Observed, as_observed, is_comparable
 from provisioner.core.jobs.job import ALIVE, RUN, Job, RunChange, RunSpec, RunState
 from provisioner.core.jobs.transitions import run_change, stays_in_production
 from provisioner.core.json_types import JSONObject
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, rearranged
 from provisioner.core.source import Source
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind

@@ -13,7 +13,7 @@ from typing import Any
 
 from provisioner.core.body.normalize import Remarks, merged, normal_task
 from provisioner.core.json_types import JSONValue
-from provisioner.core.manifest import Defaults
+from provisioner.core.manifest.parse import Defaults
 from provisioner.core.marker import ID_DIGITS
 from provisioner.core.schema.fields import TASK
 from provisioner.core.schema.manifest_schema import DIALECT, Schema, task_definitions

@@ -10,7 +10,7 @@ from provisioner.core.api.replies import RemoteTask
 from provisioner.core.body.readback import kept
 from provisioner.core.journal import Resolved, Verdict
 from provisioner.core.json_types import JSONObject
-from provisioner.core.manifest import TaskSpec, spec_digest
+from provisioner.core.manifest.spec import TaskSpec, spec_digest
 from provisioner.core.marker import find_marker
 from provisioner.core.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.times import utc_text

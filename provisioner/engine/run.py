@@ -14,7 +14,7 @@ from provisioner.core.api.calls import DeleteTask
 from provisioner.core.api.replies import Done, Refused, Reply, Unknown
 from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Observed
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, Rearranged, rearranged
 from provisioner.core.plan import Action, Change, Plan
 from provisioner.core.state import State, TaskRecord, WriteKind

@@ -20,7 +20,7 @@ from provisioner.core.jobs.codec import step_of
 from provisioner.core.jobs.job import RunRecord, Step
 from provisioner.core.jobs.transitions import took_effect
 from provisioner.core.journal import Resolved, Verdict, record_of, with_step
-from provisioner.core.manifest import TaskSpec, spec_digest
+from provisioner.core.manifest.spec import TaskSpec, spec_digest
 from provisioner.core.marker import Marker, address_digest, find_marker
 from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.core.times import utc_text

@@ -19,10 +19,10 @@ from provisioner.core.api.replies import Done, Refused, RemoteTask, Reply
 from provisioner.core.api.task_api import TaskApi
 from provisioner.core.body.diff import FieldChange
 from provisioner.core.body.readback import kept, numbered_as_written
-from provisioner.core.export import authored
 from provisioner.core.jobs.job import Production, RunRecord
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.manifest import TaskSpec, spec_digest, task_type_of
+from provisioner.core.manifest.export import authored
+from provisioner.core.manifest.spec import TaskSpec, spec_digest, task_type_of
 from provisioner.core.marker import find_marker, marker_for, with_marker
 from provisioner.core.plan import Action, Change
 from provisioner.core.schema.fields import OBJECTS, TASK

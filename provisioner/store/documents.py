@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
-from provisioner.core.problem import Document, Problem, ProblemsFoundError, Severity
+from provisioner.core.manifest.problem import Document, Problem, ProblemsFoundError, Severity
 from provisioner.core.source import Source
 
 MAX_BYTES = 1024 * 1024

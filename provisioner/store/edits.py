@@ -15,7 +15,7 @@ from typing import Any
 
 from provisioner.core.body.normalize import record_text
 from provisioner.core.json_types import JSONValue
-from provisioner.core.problem import Document
+from provisioner.core.manifest.problem import Document
 from provisioner.store.disk import Disk, write_atomic
 from provisioner.store.documents import is_json, parse_text, text_of
 

@@ -25,7 +25,7 @@ from provisioner.core.document import (
     resolve_number,
 )
 from provisioner.core.json_types import JSONValue
-from provisioner.core.problem import Document, Problem
+from provisioner.core.manifest.problem import Document, Problem
 from provisioner.core.schema.validation import shown
 from provisioner.core.source import Source
 

@@ -48,7 +48,7 @@ from provisioner.core.document import (
     resolve,
 )
 from provisioner.core.json_types import JSONValue
-from provisioner.core.problem import Document, Problem
+from provisioner.core.manifest.problem import Document, Problem
 from provisioner.core.schema.validation import shown
 from provisioner.core.source import Source
 from provisioner.store.yaml_words import (

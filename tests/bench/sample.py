@@ -10,7 +10,8 @@ from corpus import STACK, write_project
 from provisioner import __version__
 from provisioner.commands.manifests import load_manifests
 from provisioner.core.address import Address, TaskId
-from provisioner.core.manifest import Defaults, TaskSpec
+from provisioner.core.manifest.parse import Defaults
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.state import Remote, State, TaskRecord, encode
 
 SETTINGS = f"stack: {STACK}\nproject_id: '1'\nregion: ap-singapore\n"

@@ -42,7 +42,7 @@ from provisioner.core.address import Address
 from provisioner.core.api.calls import SignedWrite
 from provisioner.core.api.replies import Reply
 from provisioner.core.jobs.job import Job, OnChange, RunSpec, RunState
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import find_marker
 from provisioner.core.moves import names_of
 from provisioner.core.plan import make_plan

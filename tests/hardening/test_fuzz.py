@@ -41,7 +41,7 @@ from provisioner.core.api.calls import CreateTask, DeleteTask, ModifyTask
 from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.api.signing import Credential
 from provisioner.core.journal import Entry, Finished, Header, Intent, Rejected, Resolved, Verdict
-from provisioner.core.manifest import Defaults
+from provisioner.core.manifest.parse import Defaults
 from provisioner.core.plan_document import decode, encode
 from provisioner.core.settings import FILE_NAME
 from provisioner.core.state import State, WriteKind

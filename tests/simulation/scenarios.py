@@ -12,7 +12,7 @@ from builders import a_spec
 from fakes import WINDOW_SECONDS
 from provisioner.core.jobs.job import OnChange, RunSpec, RunState
 from provisioner.core.json_types import JSONObject
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.errors import StateDamagedError
 from simulation.choices import NO_FAULTS, Choices
 from simulation.world import IDS, JOURNAL, LOCK, SNAPSHOT, Ended, Manifests, World

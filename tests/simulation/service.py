@@ -27,7 +27,7 @@ from provisioner.core.api.replies import Done, EditingLock, Listing, Refused, Re
 from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, Step
 from provisioner.core.jobs.transitions import goal_of
 from provisioner.core.json_types import JSONObject
-from provisioner.core.manifest import task_type_of
+from provisioner.core.manifest.spec import task_type_of
 from provisioner.core.task_types import OFFLINE
 from provisioner.core.times import utc_text
 from provisioner.engine.settle import SIGNATURE_SECONDS

@@ -18,7 +18,7 @@ from provisioner.commands.outcome import _exit_code
 from provisioner.core.address import Address, TaskId
 from provisioner.core.drift import Observed
 from provisioner.core.jobs.job import Job
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import without_marker
 from provisioner.core.plan import Change, make_plan
 from provisioner.core.state import Remote, State

@@ -16,7 +16,7 @@ from provisioner.core.address import TaskId
 from provisioner.core.api.calls import CreateTask, DeleteTask, EditingCall, EditingVerb, ModifyTask, Write
 from provisioner.core.api.replies import Done, EditingLock, Refused, Reply, Unknown
 from provisioner.core.api.signing import Credential
-from provisioner.core.manifest import task_type_of
+from provisioner.core.manifest.spec import task_type_of
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError, UsageError
 
 NOW = 1_700_000_000

@@ -17,7 +17,7 @@ from provisioner.commands.manifests import (
     unpacked,
 )
 from provisioner.core.address import Address
-from provisioner.core.manifest import Defaults
+from provisioner.core.manifest.parse import Defaults
 from provisioner.core.source import Source
 
 DEFAULTS = Defaults(project_id="1", task_info={"Incharge": "ops"})

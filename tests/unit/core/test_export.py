@@ -11,8 +11,8 @@ from builders import body
 from provisioner.core.address import ADDRESS_PATTERN, Address, TaskId
 from provisioner.core.api.replies import RemoteTask
 from provisioner.core.body.readback import not_kept
-from provisioner.core.export import address_for, document_of
-from provisioner.core.manifest import Defaults, parse
+from provisioner.core.manifest.export import address_for, document_of
+from provisioner.core.manifest.parse import Defaults, parse
 from provisioner.core.marker import marker_for
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from provisioner.core.address import Address
 from provisioner.core.guard import Limits, ensure_allowed
-from provisioner.core.manifest import TaskSpec, spec_digest
+from provisioner.core.manifest.spec import TaskSpec, spec_digest
 from provisioner.core.plan import Action, Origin, Plan, make_plan
 from provisioner.core.source import Source
 from provisioner.core.state import State

@@ -28,7 +28,8 @@ from provisioner.core.journal import (
     fold,
 )
 from provisioner.core.json_types import JSONValue
-from provisioner.core.manifest import Defaults, Parsed, TaskSpec, parse
+from provisioner.core.manifest.parse import Defaults, Parsed, parse
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan import Action, Plan, Reason, make_plan
 from provisioner.core.plan_document import decode as decode_plan
 from provisioner.core.plan_document import encode as encode_plan

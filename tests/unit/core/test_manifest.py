@@ -12,16 +12,8 @@ from provisioner.core.address import Address
 from provisioner.core.api.calls import CreateTask
 from provisioner.core.body.normalize import Remarks, normal_task
 from provisioner.core.json_types import JSONValue
-from provisioner.core.manifest import (
-    Defaults,
-    Parsed,
-    Removal,
-    TaskSpec,
-    collect,
-    parse,
-    spec_digest,
-    task_type_of,
-)
+from provisioner.core.manifest.parse import Defaults, Parsed, parse
+from provisioner.core.manifest.spec import Removal, TaskSpec, collect, spec_digest, task_type_of
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker, path_text
 from provisioner.core.source import Source

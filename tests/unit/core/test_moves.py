@@ -6,7 +6,7 @@ import pytest
 
 from builders import a_plan, a_record, a_removal, a_spec, a_state, an_attempt
 from provisioner.core.address import Address
-from provisioner.core.manifest import Removal, TaskSpec, collect
+from provisioner.core.manifest.spec import Removal, TaskSpec, collect
 from provisioner.core.moves import (
     Forgotten,
     Move,

@@ -1,6 +1,6 @@
 """How a problem is written, and in which order problems come."""
 
-from provisioner.core.problem import Problem, ProblemsFoundError, Severity
+from provisioner.core.manifest.problem import Problem, ProblemsFoundError, Severity
 from provisioner.core.source import Source
 
 

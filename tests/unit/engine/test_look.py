@@ -7,7 +7,7 @@ import pytest
 from fakes import START, World, spec_of
 from provisioner.core.address import TaskId
 from provisioner.core.api.replies import RemoteTask
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.engine.look import Looked, look_at
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError
 

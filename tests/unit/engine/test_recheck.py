@@ -9,7 +9,7 @@ from builders import STACK
 from fakes import CREATE, DELETE, LAG_SECONDS, MODIFY, World, spec_of
 from provisioner.core.address import TaskId
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Reason
 from provisioner.engine.run import Outcome

@@ -24,7 +24,7 @@ from fakes import (
 )
 from provisioner.core.address import TaskId
 from provisioner.core.api.replies import Done, Refused, Unknown
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action
 from provisioner.core.state import State, WriteKind

@@ -28,7 +28,7 @@ from provisioner.core.api.replies import Done, Listing, Refused, Unknown
 from provisioner.core.jobs.codec import step_document
 from provisioner.core.jobs.job import Job, OnChange, RunChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.json_types import JSONObject
-from provisioner.core.manifest import TaskSpec
+from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan import Action, Change, Reason
 from provisioner.core.state import TaskRecord, WriteKind
 from provisioner.engine import by_hand

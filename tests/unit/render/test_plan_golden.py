@@ -13,7 +13,7 @@ from builders import a_node, a_plan, a_record, a_removal, a_spec, a_state, an_at
 from provisioner.core.address import TaskId
 from provisioner.core.jobs.job import Job, OnChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.json_types import JSONObject
-from provisioner.core.manifest import collect
+from provisioner.core.manifest.spec import collect
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode, to_document
 from provisioner.core.plan_schema import plan_schema

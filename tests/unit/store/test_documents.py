@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.problem import Document, Severity
+from provisioner.core.manifest.problem import Document, Severity
 from provisioner.core.source import Source
 from provisioner.store import documents
 from provisioner.store.documents import MAX_BYTES, content_digest, find_documents, load_documents, locate

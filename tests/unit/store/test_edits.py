@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.problem import ProblemsFoundError
+from provisioner.core.manifest.problem import ProblemsFoundError
 from provisioner.store.documents import load_documents, parse_text
 from provisioner.store.edits import Edit, _edited, _says, edit_file
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from provisioner.core.document import is_too_deep
 from provisioner.core.json_types import JSONValue
-from provisioner.core.problem import Document
+from provisioner.core.manifest.problem import Document
 from provisioner.core.source import Source
 from provisioner.store import strict_json
 from provisioner.store.strict_json import locate_json, parse_json

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from provisioner.core.document import resolve
 from provisioner.core.json_types import JSONValue
-from provisioner.core.problem import Document
+from provisioner.core.manifest.problem import Document
 from provisioner.core.source import Source
 from provisioner.store import strict_yaml
 from provisioner.store.strict_yaml import locate_yaml, parse_yaml

@@ -1,23 +1,21 @@
-"""One task as asked for: from a document somebody wrote to a spec that can be compared and sent.
+"""From a document somebody wrote to one task as asked for.
 
 Rule: a document either becomes a whole spec or a list of everything that is wrong with it; there
 is no half-filled spec. Places in files are paths here; whoever holds the text turns them into
 lines.
 """
 
-import hashlib
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 from provisioner.core.address import ADDRESS_PATTERN, Address
-from provisioner.core.body.lazy import Body
 from provisioner.core.body.normalize import Remarks, compared, merged, normal_task, sent
 from provisioner.core.jobs.codec import start_moment
 from provisioner.core.jobs.job import RUN, OnChange, RunSpec, RunState
 from provisioner.core.json_types import JSONObject, JSONValue
+from provisioner.core.manifest.spec import Removal, TaskSpec, spec_digest, task_type_of
 from provisioner.core.schema.validation import Checker, Fault, Path, path_text, shown
 from provisioner.core.source import Source
 from provisioner.core.task_types import OFFLINE, family_of
@@ -26,52 +24,8 @@ MOVED_FROM: Path = ("moved", "from")
 """Where a document names the addresses that its task had before."""
 
 _OF_A_TASK = ("TaskInfo", "ProjectId", RUN, "moved", "lifecycle")
+
 _ADDRESS = re.compile(ADDRESS_PATTERN)
-_canonical_text = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskSpec:
-    """One task as asked for, in canonical form."""
-
-    address: Address
-    source: Source
-    """Where its document begins."""
-
-    project_id: str
-    task_type: int
-    """201 or 202: the family of API actions that handles it."""
-
-    body: Body = Body()
-    """TaskInfo as it is compared and modified: only what the author decides."""
-
-    create_body: Body = Body()
-    """TaskInfo as it is created: ``body`` and whatever else was written."""
-
-    digest: str
-    """SHA-256 over project and body: equal digests mean that nothing is to be done."""
-
-    prevent_destroy: bool = False
-    ignore_changes: tuple[str, ...] = ()
-    """Fields of TaskInfo that are created as written and left alone afterwards."""
-
-    moved_from: tuple[Address, ...] = ()
-    """Addresses that the task had before, the latest first."""
-
-    run: RunSpec | None = None
-    """What its job is to do; None: that is left alone. Not part of the digest, which is the body's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
-    """A task that is not to be managed any more, as a manifest says it."""
-
-    address: Address
-    source: Source
-    """Where its document begins."""
-
-    destroy: bool
-    """Whether the task is to be deleted, and not only forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +48,6 @@ class Parsed:
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     removal: Removal | None = None
-
-
-def spec_digest(project_id: str, body: JSONObject) -> str:
-    """SHA-256, hexadecimal, over what a comparison of two specs would look at."""
-    text = _canonical_text([project_id, body])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def task_type_of(body: JSONObject) -> int:
-    """The family that a body asks for; see ``family_of``."""
-    return family_of(body.get("TaskType"))
 
 
 def parse(document: JSONValue, source: Source, checker: Checker, defaults: Defaults) -> Parsed:
@@ -130,17 +73,6 @@ def parse(document: JSONValue, source: Source, checker: Checker, defaults: Defau
     body = compared(info) if has_uncompared else create_body
     spec = replace(_spec(written, (body, create_body), Address(address), project_id, source), run=run)
     return Parsed(spec, (), (*_service_warning(remarks), *remarks.warnings))
-
-
-def collect(specs: Iterable[TaskSpec]) -> tuple[dict[Address, TaskSpec], list[tuple[TaskSpec, TaskSpec]]]:
-    """Desired tasks by address, in order of addresses, and the pairs (first, again) that clash."""
-    desired: dict[Address, TaskSpec] = {}
-    clashes: list[tuple[TaskSpec, TaskSpec]] = []
-    for spec in specs:
-        first = desired.setdefault(spec.address, spec)
-        if first is not spec:
-            clashes.append((first, spec))
-    return dict(sorted(desired.items())), clashes
 
 
 def _spec(

@@ -1,0 +1,1 @@
+"""Manifests: from a document to a task as asked for, and back."""
