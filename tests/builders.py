@@ -11,7 +11,7 @@ from provisioner.core.manifest.spec import Removal, TaskSpec, collect, spec_dige
 from provisioner.core.moves import names_of
 from provisioner.core.plan import Origin, Plan, make_plan
 from provisioner.core.source import Source
-from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
+from provisioner.core.state.state import Attempt, State, TaskRecord, WriteKind
 
 PROJECT = "17865298918277529"
 STACK = "0011223344556677"

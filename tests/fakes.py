@@ -31,12 +31,13 @@ from provisioner.core.api.replies import Done, EditingLock, Listing, Refused, Re
 from provisioner.core.drift import Observed
 from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, RunSpec, Step
 from provisioner.core.jobs.transitions import goal_of
-from provisioner.core.journal import Entry, Finished, Intent, Ledger, Ran, Rejected
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest.spec import Removal, TaskSpec
 from provisioner.core.moves import names_of
 from provisioner.core.plan import Change, Origin, Plan, make_plan
-from provisioner.core.state import Attempt, Remote, State, TaskRecord
+from provisioner.core.state.entries import Entry, Finished, Intent, Ran, Rejected
+from provisioner.core.state.ledger import Ledger
+from provisioner.core.state.state import Attempt, Remote, State, TaskRecord
 from provisioner.core.task_types import OFFLINE, REAL_TIME
 from provisioner.core.times import utc_text
 from provisioner.engine.apply import Applied, Applier

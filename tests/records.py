@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.journal import Finished, Header, Intent, Rejected
-from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
+from provisioner.core.state.entries import Finished, Header, Intent, Rejected
+from provisioner.core.state.state import Attempt, State, TaskRecord, WriteKind
 
 STACK = "5f0c1a2b3c4d5e6f"
 PROJECT = "17865298918277529"

@@ -20,7 +20,7 @@ from provisioner.core.manifest.problem import Document, ProblemsFoundError
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.errors import UsageError
 from provisioner.store.backend import LocalBackend
 from provisioner.store.documents import load_documents, locate

@@ -18,7 +18,7 @@ from provisioner.core.api.replies import RemoteTask
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import address_digest, find_marker
 from provisioner.core.schema.validation import nearest
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.core.text import printable
 from provisioner.engine import by_hand
 from provisioner.errors import UsageError

@@ -35,7 +35,7 @@ from provisioner.core.moves import NO_NAMES, rearranged
 from provisioner.core.plan import Plan
 from provisioner.core.plan_document import decides_the_same, to_document
 from provisioner.core.run_guard import ensure_possible, ensure_state_kept, loses_state
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.engine.editing_lock import LockPolicy
 from provisioner.engine.run import Outcome, keep_names, keep_protection
 from provisioner.engine.settle import Settled

@@ -12,7 +12,7 @@ from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Drifts, Observed, find_drift
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.moves import rearranged
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ from provisioner.core.plan import Plan
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.core.text import printable
 from provisioner.engine import by_hand
 from provisioner.engine.look import Named, read_each

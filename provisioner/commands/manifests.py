@@ -23,7 +23,7 @@ from provisioner.core.moves import NameFault, Names, name_faults, names_of
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker, Path
 from provisioner.core.source import Source
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.store.cache import Head, ManifestCache
 from provisioner.store.documents import LoadedFile, content_digest, find_documents, load_documents, locate
 

@@ -28,7 +28,7 @@ from provisioner.core.moves import NO_NAMES, Names, collisions, rearranged
 from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode
 from provisioner.core.run_guard import ensure_possible
-from provisioner.core.state import Remote, State
+from provisioner.core.state.state import Remote, State
 from provisioner.core.text import printable
 from provisioner.errors import ManifestError, StateError, UsageError
 from provisioner.render.plan_text import render_plan

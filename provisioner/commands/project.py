@@ -20,7 +20,7 @@ from provisioner.core.moves import NO_NAMES, Names, current
 from provisioner.core.plan import Origin
 from provisioner.core.schema.validation import nearest
 from provisioner.core.settings import BY_NAME, EMBEDDED, Settings
-from provisioner.core.state import Remote, State
+from provisioner.core.state.state import Remote, State
 from provisioner.core.text import printable
 from provisioner.errors import ManifestError, UsageError
 from provisioner.store.backend import LocalBackend

@@ -16,7 +16,7 @@ from provisioner.commands.terminal import Terminal
 from provisioner.core.address import ADDRESS_PATTERN, Address, TaskId
 from provisioner.core.api.replies import RemoteTask
 from provisioner.core.api.task_api import TaskApi
-from provisioner.core.state import State, WriteKind
+from provisioner.core.state.state import State, WriteKind
 from provisioner.core.task_types import OFFLINE, REAL_TIME
 from provisioner.core.text import printable
 from provisioner.engine import by_hand

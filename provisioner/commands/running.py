@@ -17,7 +17,7 @@ from provisioner.core.marker import ID_DIGITS
 from provisioner.core.moves import NO_NAMES, Names
 from provisioner.core.plan import Plan
 from provisioner.core.settings import Settings
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.core.text import printable
 from provisioner.engine.editing_lock import LockPolicy
 from provisioner.engine.look import Looked, look_at

@@ -12,7 +12,7 @@ from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
 from provisioner.core.moves import moved_record
 from provisioner.core.schema.validation import address_complaint, nearest
-from provisioner.core.state import State, TaskRecord, with_task, without_task
+from provisioner.core.state.state import State, TaskRecord, with_task, without_task
 from provisioner.core.text import printable, shell_word
 from provisioner.errors import StateDamagedError, StateLockedError, UsageError
 from provisioner.render.words import counted

@@ -17,7 +17,7 @@ from provisioner.core.jobs.job import RUN, Job, RunState
 from provisioner.core.jobs.transitions import with_job as seen_doing
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import TaskSpec, spec_digest
-from provisioner.core.state import State, TaskRecord
+from provisioner.core.state.state import State, TaskRecord
 
 Observed: TypeAlias = Mapping[TaskId, JSONObject | None]
 """TaskInfo as it was read, unprocessed; None: the service does not know the task any more. A task that

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from provisioner.core.address import Address
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan import Action, Plan, protected_deletes
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.errors import UsageError
 
 SMALL_STATE = 10

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from provisioner.core.address import Address, TaskId
 from provisioner.core.manifest.spec import Removal, TaskSpec
 from provisioner.core.source import Source
-from provisioner.core.state import State, TaskRecord
+from provisioner.core.state.state import State, TaskRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, rearranged
 from provisioner.core.source import Source
-from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
+from provisioner.core.state.state import Attempt, State, TaskRecord, WriteKind
 
 
 class Action(StrEnum):

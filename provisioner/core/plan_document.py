@@ -23,7 +23,7 @@ from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettle
 from provisioner.core.risk import cannot_be_cleared, consequence_of, field_effect
 from provisioner.core.schema.consequence import Consequence
 from provisioner.core.source import Source
-from provisioner.core.state import WriteKind
+from provisioner.core.state.state import WriteKind
 from provisioner.core.text import printable, printable_lines
 from provisioner.errors import StalePlanError, UsageError
 

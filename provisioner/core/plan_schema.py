@@ -9,7 +9,7 @@ from provisioner.core.json_types import JSONValue
 from provisioner.core.plan import Action, Reason
 from provisioner.core.schema.consequence import Consequence
 from provisioner.core.schema.manifest_schema import DIALECT, Schema
-from provisioner.core.state import WriteKind
+from provisioner.core.state.state import WriteKind
 
 _FORMAT = r"^1\.[0-9]+$"
 _TEXT: Schema = {"type": "string"}

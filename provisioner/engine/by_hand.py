@@ -8,11 +8,11 @@ with unknown content: the next plan sends the whole body.
 from provisioner.core.address import Address
 from provisioner.core.api.replies import RemoteTask
 from provisioner.core.body.readback import kept
-from provisioner.core.journal import Resolved, Verdict
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import TaskSpec, spec_digest
 from provisioner.core.marker import find_marker
-from provisioner.core.state import Attempt, TaskRecord, WriteKind
+from provisioner.core.state.entries import Resolved, Verdict
+from provisioner.core.state.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Clock, StateBackend
 

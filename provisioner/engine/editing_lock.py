@@ -24,7 +24,7 @@ from provisioner.core.api.task_api import TaskApi
 from provisioner.core.drift import Observed
 from provisioner.core.json_types import JSONObject
 from provisioner.core.plan import Action, Change, Reason
-from provisioner.core.state import TaskRecord
+from provisioner.core.state.state import TaskRecord
 from provisioner.engine.steps import Answer, Request, Result, Send, Steps
 from provisioner.errors import ApiError, ApiUnreachableError
 

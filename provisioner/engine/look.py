@@ -18,7 +18,7 @@ from provisioner.core.body.readback import not_kept
 from provisioner.core.drift import Observed, with_job
 from provisioner.core.jobs.job import Job, Production
 from provisioner.core.json_types import JSONObject
-from provisioner.core.state import TaskRecord
+from provisioner.core.state.state import TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Workers
 from provisioner.errors import ApiError, ApiRefusedError

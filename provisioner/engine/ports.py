@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.journal import Entry
 from provisioner.core.plan import Change
-from provisioner.core.state import Attempt, State, TaskRecord
+from provisioner.core.state.entries import Entry
+from provisioner.core.state.state import Attempt, State, TaskRecord
 
 
 class StateBackend(Protocol):

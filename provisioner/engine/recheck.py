@@ -20,10 +20,10 @@ from provisioner.core.drift import (
     live_body,
     overlap,
 )
-from provisioner.core.journal import Resolved, Verdict
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan import Action, Change, Reason
-from provisioner.core.state import State, TaskRecord
+from provisioner.core.state.entries import Resolved, Verdict
+from provisioner.core.state.state import State, TaskRecord
 from provisioner.core.text import printable
 from provisioner.engine.look import Looked
 from provisioner.errors import StalePlanError

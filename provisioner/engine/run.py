@@ -17,7 +17,7 @@ from provisioner.core.drift import Observed
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, Rearranged, rearranged
 from provisioner.core.plan import Action, Change, Plan
-from provisioner.core.state import State, TaskRecord, WriteKind
+from provisioner.core.state.state import State, TaskRecord, WriteKind
 from provisioner.engine.apply import Applied, Applier
 from provisioner.engine.editing_lock import EditingLocks, LockPolicy, NotReleased, TakenOver
 from provisioner.engine.look import Looked, look_at

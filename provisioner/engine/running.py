@@ -28,7 +28,7 @@ from provisioner.core.jobs.transitions import (
     without_effect,
 )
 from provisioner.core.plan import Action, Change, Reason
-from provisioner.core.state import Attempt, TaskRecord, WriteKind
+from provisioner.core.state.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.task_types import OFFLINE
 from provisioner.engine import steps
 from provisioner.engine.steps import Answer, Context, Look, Pause, Request, Result, Saw, Send, Steps

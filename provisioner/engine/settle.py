@@ -19,10 +19,11 @@ from provisioner.core.body.readback import kept, not_kept
 from provisioner.core.jobs.codec import step_of
 from provisioner.core.jobs.job import RunRecord, Step
 from provisioner.core.jobs.transitions import took_effect
-from provisioner.core.journal import Resolved, Verdict, record_of, with_step
 from provisioner.core.manifest.spec import TaskSpec, spec_digest
 from provisioner.core.marker import Marker, address_digest, find_marker
-from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
+from provisioner.core.state.entries import Resolved, Verdict
+from provisioner.core.state.ledger import record_of, with_step
+from provisioner.core.state.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
 from provisioner.engine.look import would_be_listed
 from provisioner.engine.ports import StateBackend

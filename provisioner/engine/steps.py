@@ -26,7 +26,7 @@ from provisioner.core.manifest.spec import TaskSpec, spec_digest, task_type_of
 from provisioner.core.marker import find_marker, marker_for, with_marker
 from provisioner.core.plan import Action, Change
 from provisioner.core.schema.fields import OBJECTS, TASK
-from provisioner.core.state import Attempt, TaskRecord, WriteKind
+from provisioner.core.state.state import Attempt, TaskRecord, WriteKind
 from provisioner.errors import ApiError
 
 _LOOK_AGAIN_SECONDS = 1.0

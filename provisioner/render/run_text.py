@@ -9,7 +9,7 @@ from provisioner.core.jobs.job import RUN, Job, RunChange, Step
 from provisioner.core.jobs.transitions import loses_state
 from provisioner.core.json_types import JSONObject
 from provisioner.core.plan import Action, Change, Plan
-from provisioner.core.state import TaskRecord
+from provisioner.core.state.state import TaskRecord
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.render.words import Paint, Pen, address_lines

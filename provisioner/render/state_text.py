@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from provisioner.core.address import Address
 from provisioner.core.plan_document import TYPE, shown_body
-from provisioner.core.state import Attempt, State, TaskRecord
+from provisioner.core.state.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.render.body import body_lines

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from provisioner.core import journal as journals
-from provisioner.core import state as states
 from provisioner.core.address import Address
-from provisioner.core.journal import Entry, Header, Journal, Ledger
-from provisioner.core.state import Attempt, State, TaskRecord
+from provisioner.core.state import journal as journals
+from provisioner.core.state import snapshot as snapshots
+from provisioner.core.state.entries import Entry, Header
+from provisioner.core.state.journal import Journal
+from provisioner.core.state.ledger import Ledger
+from provisioner.core.state.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
 from provisioner.errors import StateDamagedError, StateError
 from provisioner.store.disk import Disk, translated, write_atomic
@@ -70,10 +72,10 @@ class LocalBackend:
         snapshot, entries = self._read()
         base = State(lineage="", stack=self._stack)
         if snapshot is not None:
-            base = states.decode(snapshot, self.name, accept_edits=accept_edits)
+            base = snapshots.decode(snapshot, self.name, accept_edits=accept_edits)
             self._ensure_stack(base)
         self._ledger = Ledger(base)
-        self._base = None if snapshot is None else _Base(base.seq, states.checksum_of(snapshot))
+        self._base = None if snapshot is None else _Base(base.seq, snapshots.checksum_of(snapshot))
         self._journal_id = ""
         if entries is not None:
             self._fold(journals.decode(entries, self._journal_name), base)
@@ -287,12 +289,12 @@ class LocalBackend:
         state = self.state
         sent = (*state.sent, self._journal_id) if self._journal_id else state.sent
         state = replace(state, serial=state.serial + 1, swallowed=self._chain, sent=sent[-_KEPT:])
-        data = states.encode(state, self._tool_version)
+        data = snapshots.encode(state, self._tool_version)
         with translated("write", self.name):
             write_atomic(self._disk, self._path, data)
             self._snapshot = self._disk.identity(self._path)
         self._ledger = Ledger(state)
-        return _Base(state.seq, states.checksum_of(data))
+        return _Base(state.seq, snapshots.checksum_of(data))
 
     def _ensure_alone(self, journal: "_OpenJournal") -> None:
         """Snapshot, journal and lock must still be the files that their names lead to.

@@ -5,7 +5,7 @@ import random
 
 from provisioner.core.address import TaskId
 from provisioner.core.json_types import JSONObject
-from provisioner.core.state import TaskRecord
+from provisioner.core.state.state import TaskRecord
 
 STACK = "0011223344556677"
 

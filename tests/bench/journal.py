@@ -7,10 +7,10 @@ import time
 
 from corpus import STACK, task_record
 from measure import Table, publish
-from provisioner.core import state as states
 from provisioner.core.address import Address
-from provisioner.core.journal import Resolved, Verdict
-from provisioner.core.state import State
+from provisioner.core.state import snapshot as snapshots
+from provisioner.core.state.entries import Resolved, Verdict
+from provisioner.core.state.state import State
 from provisioner.store.backend import LocalBackend
 from provisioner.store.disk import Disk, write_atomic
 
@@ -87,7 +87,7 @@ def _rewrite_seconds(count: int) -> float:
         path, state, disk, times = os.path.join(folder, "x.state.json"), _state(count), Disk(), []
         for _ in range(ROUNDS):
             start = time.perf_counter()
-            write_atomic(disk, path, states.encode(state, "1"))
+            write_atomic(disk, path, snapshots.encode(state, "1"))
             times.append(time.perf_counter() - start)
     return statistics.median(times)
 

@@ -12,7 +12,8 @@ from provisioner.commands.manifests import load_manifests
 from provisioner.core.address import Address, TaskId
 from provisioner.core.manifest.parse import Defaults
 from provisioner.core.manifest.spec import TaskSpec
-from provisioner.core.state import Remote, State, TaskRecord, encode
+from provisioner.core.state.snapshot import encode
+from provisioner.core.state.state import Remote, State, TaskRecord
 
 SETTINGS = f"stack: {STACK}\nproject_id: '1'\nregion: ap-singapore\n"
 

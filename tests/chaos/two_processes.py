@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 
 from chaos import APPLY, STACK, Violation, World
 from provisioner.core.address import Address, TaskId
-from provisioner.core.journal import Resolved, Verdict
-from provisioner.core.state import State, TaskRecord
+from provisioner.core.state.entries import Resolved, Verdict
+from provisioner.core.state.state import State, TaskRecord
 from provisioner.emulator.server import EmulatorServer
 from provisioner.errors import StateLockedError
 from provisioner.store.backend import LocalBackend

@@ -46,7 +46,7 @@ from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import find_marker
 from provisioner.core.moves import names_of
 from provisioner.core.plan import make_plan
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.steps import Context, RunLimits

@@ -16,7 +16,7 @@ import pytest
 
 from fakes import Trouble, WatchedDisk, When
 from projects import Project, Ran, task_manifest
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 from provisioner.store.backend import LocalBackend
 from tally import Table

@@ -32,7 +32,7 @@ HEAVY = {
     "yaml",
     "provisioner.cloud",
     "provisioner.core.api.calls",
-    "provisioner.core.journal",
+    "provisioner.core.state.journal",
     "provisioner.core.plan",
     "provisioner.emulator",
     "provisioner.engine",
@@ -42,7 +42,7 @@ HEAVY = {
 """What takes more than a few milliseconds, or belongs to other commands."""
 
 PARSED = {"argparse", "dataclasses"}
-OPENED = {*PARSED, "jsonschema_rs", "yaml", "provisioner.core.journal"}
+OPENED = {*PARSED, "jsonschema_rs", "yaml", "provisioner.core.state.journal"}
 PLANNED = {*OPENED, "provisioner.core.plan", "provisioner.render"}
 
 ALLOWED = {

@@ -333,7 +333,7 @@ CRASHES = {
     "while a call is under way": ("provisioner.cloud.wire", "write_reply"),
     "while credentials are looked for": ("provisioner.cloud.credentials", "_checked"),
     "while a plan is made": ("provisioner.core.plan_document", "shown_body"),
-    "while the state is written": ("provisioner.core.state", "encode"),
+    "while the state is written": ("provisioner.core.state.snapshot", "encode"),
 }
 _CRASH = """
 import functools, importlib, sys

@@ -34,17 +34,18 @@ from provisioner.commands.lock import last_run
 from provisioner.commands.manifests import load_manifests
 from provisioner.commands.project import problem_text
 from provisioner.commands.settings_file import read_settings
-from provisioner.core import journal as journals
-from provisioner.core import state as states
 from provisioner.core.address import Address, TaskId
 from provisioner.core.api.calls import CreateTask, DeleteTask, ModifyTask
 from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.api.signing import Credential
-from provisioner.core.journal import Entry, Finished, Header, Intent, Rejected, Resolved, Verdict
 from provisioner.core.manifest.parse import Defaults
 from provisioner.core.plan_document import decode, encode
 from provisioner.core.settings import FILE_NAME
-from provisioner.core.state import State, WriteKind
+from provisioner.core.state import journal as journals
+from provisioner.core.state import snapshot as snapshots
+from provisioner.core.state.entries import Entry, Finished, Header, Intent, Rejected, Resolved, Verdict
+from provisioner.core.state.ledger import fold
+from provisioner.core.state.state import Remote, State, WriteKind
 from provisioner.core.text import printable_lines
 from provisioner.errors import ApiError, ProvisionerError, StateDamagedError, StateError
 from provisioner.render.plan_text import render_plan
@@ -80,7 +81,7 @@ BASE = replace(
     a_state(a_spec("kept"), a_spec("changed", Description="a\nb é"), a_spec("gone")),
     swallowed="0" * 32,
     sent=("0123456789abcdef", "fedcba9876543210"),
-    remote=states.Remote("https://wedata.example", "ap-singapore"),
+    remote=Remote("https://wedata.example", "ap-singapore"),
 )
 _FIRST = BASE.seq + 1
 
@@ -127,8 +128,8 @@ def _entries() -> list[Entry]:
 
 
 ENTRIES = _entries()
-SNAPSHOT = states.encode(BASE, "1")
-PREFIXES = [journals.fold(BASE, ENTRIES[:count]) for count in range(len(ENTRIES) + 1)]
+SNAPSHOT = snapshots.encode(BASE, "1")
+PREFIXES = [fold(BASE, ENTRIES[:count]) for count in range(len(ENTRIES) + 1)]
 
 
 def _journal(entries: list[Entry]) -> bytes:
@@ -137,7 +138,7 @@ def _journal(entries: list[Entry]) -> bytes:
         stack=STACK,
         base_serial=BASE.serial,
         base_seq=BASE.seq,
-        base_checksum=states.checksum_of(SNAPSHOT),
+        base_checksum=snapshots.checksum_of(SNAPSHOT),
         journal="0123456789abcdef",
     )
     data, chain = journals.encode_header(header)
@@ -195,11 +196,11 @@ def test_a_state(tried: Table) -> None:
         except StateDamagedError:
             refused += 1
         try:
-            state = states.decode(data, "x.state.json", accept_edits=True)
+            state = snapshots.decode(data, "x.state.json", accept_edits=True)
         except StateDamagedError:
             continue
         # What was accepted can be written and shown.
-        assert states.decode(states.encode(state, "1"), "x.state.json") == state, seed
+        assert snapshots.decode(snapshots.encode(state, "1"), "x.state.json") == state, seed
         render_state(state, colour=False)
         accepted += 1
     assert refused > STATES * 0.9

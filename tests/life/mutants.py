@@ -16,7 +16,7 @@ from provisioner.core.body.diff import FieldChange, Path
 from provisioner.core.body.readback import Kept
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.schema.fields import FieldRule
-from provisioner.core.state import TaskRecord
+from provisioner.core.state.state import TaskRecord
 from provisioner.engine import recheck, steps
 from provisioner.store import edits
 from provisioner.store.edits import Edit

@@ -11,13 +11,15 @@ from typing import Any
 from unittest import mock
 
 from fakes import WINDOW_SECONDS, MemoryDisk, WatchedDisk
-from provisioner.core import journal as journals
 from provisioner.core.api.calls import CreateTask, SignedWrite, Write
 from provisioner.core.api.replies import Listing, Refused, RemoteTask, Reply, Unknown
 from provisioner.core.body.readback import not_kept
-from provisioner.core.journal import Entry, Finished, Intent, Ledger, record_of
 from provisioner.core.marker import without_marker
-from provisioner.core.state import Attempt, State, TaskRecord, WriteKind
+from provisioner.core.state import journal as journals
+from provisioner.core.state import ledger
+from provisioner.core.state.entries import Entry, Finished, Intent
+from provisioner.core.state.ledger import Ledger, record_of
+from provisioner.core.state.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.engine import editing_lock
 from provisioner.engine import settle as settle_module
 from provisioner.engine.settle import Settled, Settler, Window
@@ -318,7 +320,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "an accepted step is not remembered",
-        _patched(journals, "with_step", _with_step_not_remembered),
+        _patched(ledger, "with_step", _with_step_not_remembered),
         ("job begins anew",),
     ),
     Mutant("a step is sent again", _patched(Client, "send", _send_again), ("job begins anew",)),

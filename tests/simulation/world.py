@@ -21,7 +21,7 @@ from provisioner.core.jobs.job import Job
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import without_marker
 from provisioner.core.plan import Change, make_plan
-from provisioner.core.state import Remote, State
+from provisioner.core.state.state import Remote, State
 from provisioner.engine.look import look_at
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Outcome, Run, Wish, keep_protection

@@ -9,7 +9,7 @@ from provisioner.core.body.diff import path_label
 from provisioner.core.drift import as_observed, find_drift
 from provisioner.core.manifest.spec import TaskSpec, collect, spec_digest
 from provisioner.core.marker import marker_for, with_marker
-from provisioner.core.state import WriteKind
+from provisioner.core.state.state import WriteKind
 
 SPEC = a_spec("t")
 ID = TaskId("id-of-t")

@@ -11,7 +11,7 @@ from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest.spec import TaskSpec, spec_digest
 from provisioner.core.plan import Action, Origin, Plan, make_plan
 from provisioner.core.source import Source
-from provisioner.core.state import State
+from provisioner.core.state.state import State
 from provisioner.errors import UsageError
 from records import PROJECT, STACK, some_record, some_state
 

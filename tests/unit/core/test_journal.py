@@ -10,22 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.journal import (
-    Entry,
-    Finished,
-    Header,
-    Intent,
-    Ledger,
-    Rejected,
-    Resolved,
-    Verdict,
-    _line,
-    decode,
-    encode_entry,
-    encode_header,
-    fold,
-)
-from provisioner.core.state import State, WriteKind
+from provisioner.core.state.entries import Entry, Finished, Header, Intent, Rejected, Resolved, Verdict
+from provisioner.core.state.journal import _line, decode, encode_entry, encode_header
+from provisioner.core.state.ledger import Ledger, fold
+from provisioner.core.state.state import State, WriteKind
 from provisioner.errors import StateDamagedError
 from records import a_finish, a_rejection, an_intent, some_attempt, some_header, some_record, some_state
 from tally import Table

@@ -19,7 +19,7 @@ from provisioner.core.moves import (
     rearranged,
 )
 from provisioner.core.plan import Action, Reason, make_plan
-from provisioner.core.state import State, WriteKind
+from provisioner.core.state.state import State, WriteKind
 
 OLD, NEW = a_spec("old"), a_spec("new", moved_from=["old"])
 

@@ -14,7 +14,7 @@ from provisioner.core.plan import Plan
 from provisioner.core.plan_document import HIDDEN, decides_the_same, decode, encode, shown_body, to_document
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.source import Source
-from provisioner.core.state import WriteKind
+from provisioner.core.state.state import WriteKind
 from provisioner.core.text import printable_lines
 from provisioner.errors import StalePlanError, UsageError
 

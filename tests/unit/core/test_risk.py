@@ -12,7 +12,7 @@ from provisioner.core.plan import Change, Reason, make_plan
 from provisioner.core.risk import by_risk, cannot_be_cleared, causes_of, consequence_of, counted_risks
 from provisioner.core.schema.consequence import Consequence
 from provisioner.core.schema.fields import OBJECTS, TASK, Kind, Role
-from provisioner.core.state import WriteKind
+from provisioner.core.state.state import WriteKind
 
 LOSES, RESTARTS, HARMLESS = Consequence.LOSES_POSITION, Consequence.RESTARTS, Consequence.HARMLESS
 

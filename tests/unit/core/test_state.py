@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 from provisioner.core.address import Address, TaskId
 from provisioner.core.jobs.codec import step_document
 from provisioner.core.jobs.job import Job, RunRecord, Step
-from provisioner.core.state import (
-    State,
-    TaskRecord,
-    WriteKind,
-    decode,
-    encode,
-    with_task,
-    without_task,
-)
+from provisioner.core.state.snapshot import decode, encode
+from provisioner.core.state.state import State, TaskRecord, WriteKind, with_task, without_task
 from provisioner.errors import StateDamagedError
 from records import some_attempt, some_record, some_state
 from tally import Table

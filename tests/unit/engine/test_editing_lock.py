@@ -13,7 +13,7 @@ from provisioner.core.api.replies import Done, EditingLock, Refused, Unknown
 from provisioner.core.drift import Observed
 from provisioner.core.jobs.job import RunSpec, RunState, Step
 from provisioner.core.plan import Action
-from provisioner.core.state import WriteKind
+from provisioner.core.state.state import WriteKind
 from provisioner.core.task_types import OFFLINE
 from provisioner.engine.editing_lock import (
     Ask,

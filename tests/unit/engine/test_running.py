@@ -30,7 +30,7 @@ from provisioner.core.jobs.job import Job, OnChange, RunChange, RunRecord, RunSp
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan import Action, Change, Reason
-from provisioner.core.state import TaskRecord, WriteKind
+from provisioner.core.state.state import TaskRecord, WriteKind
 from provisioner.engine import by_hand
 from provisioner.engine.look import look_at
 from provisioner.engine.running import steps_of

@@ -20,10 +20,10 @@ from fakes import (
     spec_of,
 )
 from provisioner.core.address import TaskId
-from provisioner.core.journal import Intent
 from provisioner.core.marker import marker_for
 from provisioner.core.plan import Action, Reason
-from provisioner.core.state import WriteKind
+from provisioner.core.state.entries import Intent
+from provisioner.core.state.state import WriteKind
 from provisioner.core.task_types import OFFLINE
 from provisioner.errors import ApiRefusedError, ApiUnreachableError, StateError
 

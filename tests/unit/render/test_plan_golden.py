@@ -18,7 +18,7 @@ from provisioner.core.plan import Plan, make_plan
 from provisioner.core.plan_document import decode, encode, to_document
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.source import Source
-from provisioner.core.state import WriteKind
+from provisioner.core.state.state import WriteKind
 from provisioner.render.plan_markdown import render_markdown
 from provisioner.render.plan_text import render_plan
 

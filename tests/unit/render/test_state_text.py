@@ -2,7 +2,7 @@
 
 from builders import a_node, a_record, a_spec, a_state, an_attempt
 from provisioner.core.address import Address
-from provisioner.core.state import WriteKind
+from provisioner.core.state.state import WriteKind
 from provisioner.render.state_text import render_record, render_state, render_state_list
 
 

@@ -20,8 +20,9 @@ import pytest
 from builders import STACK
 from fakes import Memory, MemoryBackend, MemoryDisk, Trouble, WatchedDisk, When, first_state
 from provisioner.core.address import Address, TaskId
-from provisioner.core.journal import Entry, Finished, Intent, Rejected, fold
-from provisioner.core.state import Attempt, State, WriteKind
+from provisioner.core.state.entries import Entry, Finished, Intent, Rejected
+from provisioner.core.state.ledger import fold
+from provisioner.core.state.state import Attempt, State, WriteKind
 from provisioner.errors import StateDamagedError, StateError, StateLockedError
 from provisioner.store.backend import LocalBackend
 from provisioner.store.disk import Disk
