@@ -8,8 +8,9 @@ from provisioner.core.body.normalize import Remarks, compared, normal_task, sent
 from provisioner.core.jobs.job import RunSpec
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import Removal, TaskSpec, collect, spec_digest, task_type_of
-from provisioner.core.moves import names_of
-from provisioner.core.plan import Origin, Plan, make_plan
+from provisioner.core.plan.moves import names_of
+from provisioner.core.plan.plan import Origin, Plan
+from provisioner.core.plan.planner import make_plan
 from provisioner.core.source import Source
 from provisioner.core.state.state import Attempt, State, TaskRecord, WriteKind
 

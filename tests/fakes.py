@@ -28,13 +28,14 @@ from provisioner.core.api.calls import (
     Write,
 )
 from provisioner.core.api.replies import Done, EditingLock, Listing, Refused, RemoteTask, Reply, Unknown
-from provisioner.core.drift import Observed
 from provisioner.core.jobs.job import COMMIT_TYPES, Job, Production, RunSpec, Step
 from provisioner.core.jobs.transitions import goal_of
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest.spec import Removal, TaskSpec
-from provisioner.core.moves import names_of
-from provisioner.core.plan import Change, Origin, Plan, make_plan
+from provisioner.core.plan.drift import Observed
+from provisioner.core.plan.moves import names_of
+from provisioner.core.plan.plan import Change, Origin, Plan
+from provisioner.core.plan.planner import make_plan
 from provisioner.core.state.entries import Entry, Finished, Intent, Ran, Rejected
 from provisioner.core.state.ledger import Ledger
 from provisioner.core.state.state import Attempt, Remote, State, TaskRecord

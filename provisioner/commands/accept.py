@@ -14,9 +14,9 @@ from provisioner.commands.drift_seen import Seen
 from provisioner.core.address import Address
 from provisioner.core.body.diff import FieldChange, path_label
 from provisioner.core.body.locate import spot_of
-from provisioner.core.drift import Drift, as_observed
 from provisioner.core.jobs.job import RUN, RunState
 from provisioner.core.manifest.problem import Document, ProblemsFoundError
+from provisioner.core.plan.drift import Drift, as_observed
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source

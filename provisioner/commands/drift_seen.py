@@ -9,9 +9,9 @@ from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
 from provisioner.core.api.task_api import TaskApi
-from provisioner.core.drift import Drifts, Observed, find_drift
 from provisioner.core.manifest.spec import TaskSpec
-from provisioner.core.moves import rearranged
+from provisioner.core.plan.drift import Drifts, Observed, find_drift
+from provisioner.core.plan.moves import rearranged
 from provisioner.core.state.state import State
 
 

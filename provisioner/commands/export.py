@@ -27,8 +27,8 @@ from provisioner.core.manifest.export import address_for, document_of
 from provisioner.core.manifest.parse import parse
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import find_marker
-from provisioner.core.moves import rearranged
-from provisioner.core.plan import Plan
+from provisioner.core.plan.moves import rearranged
+from provisioner.core.plan.plan import Plan
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source

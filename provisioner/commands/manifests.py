@@ -19,7 +19,7 @@ from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest.parse import MOVED_FROM, Defaults, Parsed, parse
 from provisioner.core.manifest.problem import Problem, Severity
 from provisioner.core.manifest.spec import Removal, TaskSpec, collect
-from provisioner.core.moves import NameFault, Names, name_faults, names_of
+from provisioner.core.plan.moves import NameFault, Names, name_faults, names_of
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker, Path
 from provisioner.core.source import Source

@@ -12,7 +12,7 @@ from provisioner.core.advice import advice_for
 from provisioner.core.api.replies import Done, Refused, RemoteTask, Unknown
 from provisioner.core.body.diff import FieldChange, path_label
 from provisioner.core.jobs.codec import step_of
-from provisioner.core.plan import Action, Change
+from provisioner.core.plan.plan import Action, Change
 from provisioner.core.state.state import WriteKind
 from provisioner.core.text import printable
 from provisioner.core.times import utc_clock

@@ -16,8 +16,8 @@ from provisioner.commands.manifests import Manifests, cache_key, load_manifests
 from provisioner.commands.settings_file import enter_root, read_settings
 from provisioner.core.address import Address
 from provisioner.core.manifest.problem import Problem, Severity
-from provisioner.core.moves import NO_NAMES, Names, current
-from provisioner.core.plan import Origin
+from provisioner.core.plan.moves import NO_NAMES, Names, current
+from provisioner.core.plan.plan import Origin
 from provisioner.core.schema.validation import nearest
 from provisioner.core.settings import BY_NAME, EMBEDDED, Settings
 from provisioner.core.state.state import Remote, State

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address, TaskId
-from provisioner.core.plan import Change
+from provisioner.core.plan.plan import Change
 from provisioner.render import apply_text
 
 

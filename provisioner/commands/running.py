@@ -11,11 +11,11 @@ from provisioner.commands.terminal import Terminal
 from provisioner.commands.workers import Interrupt, SystemClock, ThreadWorkers
 from provisioner.core.address import Address
 from provisioner.core.api.task_api import TaskApi
-from provisioner.core.drift import Observed, is_comparable
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import ID_DIGITS
-from provisioner.core.moves import NO_NAMES, Names
-from provisioner.core.plan import Plan
+from provisioner.core.plan.drift import Observed, is_comparable
+from provisioner.core.plan.moves import NO_NAMES, Names
+from provisioner.core.plan.plan import Plan
 from provisioner.core.settings import Settings
 from provisioner.core.state.state import State
 from provisioner.core.text import printable

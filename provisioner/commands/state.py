@@ -10,7 +10,7 @@ from provisioner.commands.lock import locked
 from provisioner.commands.project import Options, Project, open_project
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
-from provisioner.core.moves import moved_record
+from provisioner.core.plan.moves import moved_record
 from provisioner.core.schema.validation import address_complaint, nearest
 from provisioner.core.state.state import State, TaskRecord, with_task, without_task
 from provisioner.core.text import printable, shell_word

@@ -18,9 +18,9 @@ from provisioner.core.body.diff import FieldChange, ItemKey, names_a_secret, pat
 from provisioner.core.jobs.codec import is_moment
 from provisioner.core.jobs.job import Job, OnChange, RunChange, RunState, Step
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.moves import Forgotten, Move
-from provisioner.core.plan import Action, Change, Origin, Plan, Reason, Unsettled
-from provisioner.core.risk import cannot_be_cleared, consequence_of, field_effect
+from provisioner.core.plan.moves import Forgotten, Move
+from provisioner.core.plan.plan import Action, Change, Origin, Plan, Reason, Unsettled
+from provisioner.core.plan.risk import cannot_be_cleared, consequence_of, field_effect
 from provisioner.core.schema.consequence import Consequence
 from provisioner.core.source import Source
 from provisioner.core.state.state import WriteKind

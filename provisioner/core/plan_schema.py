@@ -6,7 +6,7 @@ new version, so no object is closed; the keys that are there today are required.
 
 from provisioner.core.jobs.job import Job, OnChange, RunState, Step
 from provisioner.core.json_types import JSONValue
-from provisioner.core.plan import Action, Reason
+from provisioner.core.plan.plan import Action, Reason
 from provisioner.core.schema.consequence import Consequence
 from provisioner.core.schema.manifest_schema import DIALECT, Schema
 from provisioner.core.state.state import WriteKind

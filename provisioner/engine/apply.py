@@ -18,7 +18,7 @@ from typing import assert_never, cast
 from provisioner.core.address import Address
 from provisioner.core.api.replies import Done, Refused, Reply, Unknown
 from provisioner.core.api.task_api import TaskApi
-from provisioner.core.plan import Action, Change
+from provisioner.core.plan.plan import Action, Change
 from provisioner.core.state.entries import Finished, Intent, Ran, Rejected, Resolved, Verdict
 from provisioner.core.state.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.times import utc_text

@@ -21,9 +21,9 @@ from provisioner.core.address import Address, TaskId
 from provisioner.core.api.calls import CreateTask, DeleteTask, EditingCall, EditingVerb, RunTask, Write
 from provisioner.core.api.replies import Done, EditingLock, Refused, Reply
 from provisioner.core.api.task_api import TaskApi
-from provisioner.core.drift import Observed
 from provisioner.core.json_types import JSONObject
-from provisioner.core.plan import Action, Change, Reason
+from provisioner.core.plan.drift import Observed
+from provisioner.core.plan.plan import Action, Change, Reason
 from provisioner.core.state.state import TaskRecord
 from provisioner.engine.steps import Answer, Request, Result, Send, Steps
 from provisioner.errors import ApiError, ApiUnreachableError

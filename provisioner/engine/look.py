@@ -15,9 +15,9 @@ from provisioner.core.address import TaskId
 from provisioner.core.api.replies import Listing, RemoteTask
 from provisioner.core.api.task_api import TaskApi
 from provisioner.core.body.readback import not_kept
-from provisioner.core.drift import Observed, with_job
 from provisioner.core.jobs.job import Job, Production
 from provisioner.core.json_types import JSONObject
+from provisioner.core.plan.drift import Observed, with_job
 from provisioner.core.state.state import TaskRecord
 from provisioner.core.times import utc_text
 from provisioner.engine.ports import Workers

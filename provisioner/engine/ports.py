@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.plan import Change
+from provisioner.core.plan.plan import Change
 from provisioner.core.state.entries import Entry
 from provisioner.core.state.state import Attempt, State, TaskRecord
 

@@ -11,7 +11,8 @@ from collections.abc import Set as AbstractSet
 
 from provisioner.core.address import Address
 from provisioner.core.body.diff import FieldChange, diff, path_label
-from provisioner.core.drift import (
+from provisioner.core.json_types import JSONObject, JSONValue
+from provisioner.core.plan.drift import (
     Observed,
     as_observed,
     field_drift,
@@ -20,8 +21,7 @@ from provisioner.core.drift import (
     live_body,
     overlap,
 )
-from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.plan import Action, Change, Reason
+from provisioner.core.plan.plan import Action, Change, Reason
 from provisioner.core.state.entries import Resolved, Verdict
 from provisioner.core.state.state import State, TaskRecord
 from provisioner.core.text import printable

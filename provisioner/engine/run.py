@@ -13,10 +13,10 @@ from provisioner.core.address import Address
 from provisioner.core.api.calls import DeleteTask
 from provisioner.core.api.replies import Done, Refused, Reply, Unknown
 from provisioner.core.api.task_api import TaskApi
-from provisioner.core.drift import Observed
 from provisioner.core.manifest.spec import TaskSpec
-from provisioner.core.moves import NO_NAMES, Forgotten, Move, Names, Rearranged, rearranged
-from provisioner.core.plan import Action, Change, Plan
+from provisioner.core.plan.drift import Observed
+from provisioner.core.plan.moves import NO_NAMES, Forgotten, Move, Names, Rearranged, rearranged
+from provisioner.core.plan.plan import Action, Change, Plan
 from provisioner.core.state.state import State, TaskRecord, WriteKind
 from provisioner.engine.apply import Applied, Applier
 from provisioner.engine.editing_lock import EditingLocks, LockPolicy, NotReleased, TakenOver

@@ -27,7 +27,7 @@ from provisioner.core.jobs.transitions import (
     took_effect,
     without_effect,
 )
-from provisioner.core.plan import Action, Change, Reason
+from provisioner.core.plan.plan import Action, Change, Reason
 from provisioner.core.state.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.task_types import OFFLINE
 from provisioner.engine import steps

@@ -24,7 +24,7 @@ from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest.export import authored
 from provisioner.core.manifest.spec import TaskSpec, spec_digest, task_type_of
 from provisioner.core.marker import find_marker, marker_for, with_marker
-from provisioner.core.plan import Action, Change
+from provisioner.core.plan.plan import Action, Change
 from provisioner.core.schema.fields import OBJECTS, TASK
 from provisioner.core.state.state import Attempt, TaskRecord, WriteKind
 from provisioner.errors import ApiError

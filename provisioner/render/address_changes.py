@@ -6,7 +6,7 @@ Rule: nothing of this is sent, and it is said all the same: it decides which tas
 import re
 from collections.abc import Iterator
 
-from provisioner.core.plan import Change, Plan
+from provisioner.core.plan.plan import Change, Plan
 from provisioner.core.text import printable
 from provisioner.render.words import Pen, quoted, some_lines
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from provisioner.core.address import Address, TaskId
-from provisioner.core.plan import Action, Change
+from provisioner.core.plan.plan import Action, Change
 from provisioner.core.source import Source
 from provisioner.core.text import printable
 from provisioner.render.words import Paint, address_lines

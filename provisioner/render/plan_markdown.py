@@ -9,8 +9,8 @@ import html
 import re
 from collections.abc import Sequence
 
-from provisioner.core.plan import Plan
-from provisioner.core.risk import consequence_of
+from provisioner.core.plan.plan import Plan
+from provisioner.core.plan.risk import consequence_of
 from provisioner.render.plan_text import after_changes, before_changes, change_blocks, conclusion
 from provisioner.render.risk_text import ALARMING
 from provisioner.render.words import Paint, Pen, counted

@@ -6,8 +6,14 @@ Rule: the worst stands first and stands out; of what is harmless only the number
 from collections.abc import Iterable, Iterator, Mapping
 
 from provisioner.core.body.diff import FieldChange, Path
-from provisioner.core.plan import Action, Change
-from provisioner.core.risk import cannot_be_cleared, consequence_of, counted_risks, field_effect, run_effect
+from provisioner.core.plan.plan import Action, Change
+from provisioner.core.plan.risk import (
+    cannot_be_cleared,
+    consequence_of,
+    counted_risks,
+    field_effect,
+    run_effect,
+)
 from provisioner.core.schema.consequence import Consequence
 from provisioner.render.words import Paint, Pen, label
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from provisioner.core.jobs.job import RUN, Job, RunChange, Step
 from provisioner.core.jobs.transitions import loses_state
 from provisioner.core.json_types import JSONObject
-from provisioner.core.plan import Action, Change, Plan
+from provisioner.core.plan.plan import Action, Change, Plan
 from provisioner.core.state.state import TaskRecord
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text

@@ -44,8 +44,8 @@ from provisioner.core.api.replies import Reply
 from provisioner.core.jobs.job import Job, OnChange, RunSpec, RunState
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import find_marker
-from provisioner.core.moves import names_of
-from provisioner.core.plan import make_plan
+from provisioner.core.plan.moves import names_of
+from provisioner.core.plan.planner import make_plan
 from provisioner.core.state.state import State
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish

@@ -10,11 +10,11 @@ from typing import Any
 from unittest import mock
 
 from provisioner.commands import accept
-from provisioner.core import drift
 from provisioner.core.body import readback
 from provisioner.core.body.diff import FieldChange, Path
 from provisioner.core.body.readback import Kept
 from provisioner.core.json_types import JSONObject, JSONValue
+from provisioner.core.plan import drift
 from provisioner.core.schema.fields import FieldRule
 from provisioner.core.state.state import TaskRecord
 from provisioner.engine import recheck, steps

@@ -16,11 +16,12 @@ from builders import STACK
 from fakes import ORIGIN, START, WINDOW, WINDOW_SECONDS, SyncWorkers, WatchedDisk
 from provisioner.commands.outcome import _exit_code
 from provisioner.core.address import Address, TaskId
-from provisioner.core.drift import Observed
 from provisioner.core.jobs.job import Job
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import without_marker
-from provisioner.core.plan import Change, make_plan
+from provisioner.core.plan.drift import Observed
+from provisioner.core.plan.plan import Change
+from provisioner.core.plan.planner import make_plan
 from provisioner.core.state.state import Remote, State
 from provisioner.engine.look import look_at
 from provisioner.engine.ports import Outside

@@ -6,9 +6,9 @@ from typing import Any
 from builders import a_record, a_spec, a_state, an_attempt
 from provisioner.core.address import Address, TaskId
 from provisioner.core.body.diff import path_label
-from provisioner.core.drift import as_observed, find_drift
 from provisioner.core.manifest.spec import TaskSpec, collect, spec_digest
 from provisioner.core.marker import marker_for, with_marker
+from provisioner.core.plan.drift import as_observed, find_drift
 from provisioner.core.state.state import WriteKind
 
 SPEC = a_spec("t")

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.address import Address
-from provisioner.core.guard import Limits, ensure_allowed
 from provisioner.core.manifest.spec import TaskSpec, spec_digest
-from provisioner.core.plan import Action, Origin, Plan, make_plan
+from provisioner.core.plan.guard import Limits, ensure_allowed
+from provisioner.core.plan.plan import Action, Origin, Plan
+from provisioner.core.plan.planner import make_plan
 from provisioner.core.source import Source
 from provisioner.core.state.state import State
 from provisioner.errors import UsageError

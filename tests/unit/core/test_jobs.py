@@ -11,18 +11,19 @@ import pytest
 from builders import a_plan, a_record, a_spec, a_state, an_attempt, an_origin
 from provisioner.core.address import Address, TaskId
 from provisioner.core.body.locate import Spot, spot_of
-from provisioner.core.drift import as_observed, find_drift, job_drift, with_job
 from provisioner.core.jobs.codec import step_document
 from provisioner.core.jobs.job import Job, OnChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.jobs.transitions import accepted
 from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest.parse import Defaults, Parsed, parse
 from provisioner.core.manifest.spec import TaskSpec
-from provisioner.core.plan import Action, Plan, Reason, make_plan
+from provisioner.core.plan.drift import as_observed, find_drift, job_drift, with_job
+from provisioner.core.plan.job_guard import ensure_possible, ensure_state_kept
+from provisioner.core.plan.plan import Action, Plan, Reason
+from provisioner.core.plan.planner import make_plan
 from provisioner.core.plan_document import decode as decode_plan
 from provisioner.core.plan_document import encode as encode_plan
 from provisioner.core.plan_schema import plan_schema
-from provisioner.core.run_guard import ensure_possible, ensure_state_kept
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker, path_text
 from provisioner.core.source import Source

@@ -7,7 +7,7 @@ import pytest
 from builders import a_plan, a_record, a_removal, a_spec, a_state, an_attempt
 from provisioner.core.address import Address
 from provisioner.core.manifest.spec import Removal, TaskSpec, collect
-from provisioner.core.moves import (
+from provisioner.core.plan.moves import (
     Forgotten,
     Move,
     Names,
@@ -18,7 +18,8 @@ from provisioner.core.moves import (
     names_of,
     rearranged,
 )
-from provisioner.core.plan import Action, Reason, make_plan
+from provisioner.core.plan.plan import Action, Reason
+from provisioner.core.plan.planner import make_plan
 from provisioner.core.state.state import State, WriteKind
 
 OLD, NEW = a_spec("old"), a_spec("new", moved_from=["old"])

@@ -7,7 +7,8 @@ import pytest
 from builders import a_plan, a_record, a_spec, a_state, an_attempt, an_origin
 from provisioner.core.address import TaskId
 from provisioner.core.manifest.spec import collect
-from provisioner.core.plan import Action, Plan, Reason, effective_body, make_plan, protected_deletes
+from provisioner.core.plan.plan import Action, Plan, Reason
+from provisioner.core.plan.planner import effective_body, make_plan, protected_deletes
 from provisioner.core.state.state import State, TaskRecord, WriteKind
 
 

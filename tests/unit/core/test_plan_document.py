@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt
-from provisioner.core.plan import Plan
+from provisioner.core.plan.plan import Plan
 from provisioner.core.plan_document import HIDDEN, decides_the_same, decode, encode, shown_body, to_document
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.source import Source

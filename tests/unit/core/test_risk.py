@@ -8,8 +8,9 @@ import pytest
 from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt, an_origin, columns
 from provisioner.core.address import TaskId
 from provisioner.core.jobs.job import RUN, Job, OnChange, RunRecord, RunSpec, RunState
-from provisioner.core.plan import Change, Reason, make_plan
-from provisioner.core.risk import by_risk, cannot_be_cleared, causes_of, consequence_of, counted_risks
+from provisioner.core.plan.plan import Change, Reason
+from provisioner.core.plan.planner import make_plan
+from provisioner.core.plan.risk import by_risk, cannot_be_cleared, causes_of, consequence_of, counted_risks
 from provisioner.core.schema.consequence import Consequence
 from provisioner.core.schema.fields import OBJECTS, TASK, Kind, Role
 from provisioner.core.state.state import WriteKind

@@ -24,7 +24,7 @@ from provisioner.core.api.calls import CreateTask, ModifyTask
 from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.json_types import JSONObject
 from provisioner.core.marker import find_marker
-from provisioner.core.plan import Action, Reason
+from provisioner.core.plan.plan import Action, Reason
 from provisioner.core.state.state import WriteKind
 from provisioner.core.task_types import OFFLINE
 from provisioner.engine.apply import _Active, _send

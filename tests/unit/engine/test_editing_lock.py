@@ -10,9 +10,9 @@ from fakes import COMMIT, CREATE, DELETE, LOST_AFTER, MODIFY, RUN_ACTIONS, US, W
 from provisioner.core.address import TaskId
 from provisioner.core.api.calls import RunTask
 from provisioner.core.api.replies import Done, EditingLock, Refused, Unknown
-from provisioner.core.drift import Observed
 from provisioner.core.jobs.job import RunSpec, RunState, Step
-from provisioner.core.plan import Action
+from provisioner.core.plan.drift import Observed
+from provisioner.core.plan.plan import Action
 from provisioner.core.state.state import WriteKind
 from provisioner.core.task_types import OFFLINE
 from provisioner.engine.editing_lock import (

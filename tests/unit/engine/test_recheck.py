@@ -11,7 +11,7 @@ from provisioner.core.address import TaskId
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import marker_for
-from provisioner.core.plan import Reason
+from provisioner.core.plan.plan import Reason
 from provisioner.engine.run import Outcome
 from provisioner.errors import ApiUnreachableError, StalePlanError
 

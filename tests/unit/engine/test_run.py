@@ -26,7 +26,7 @@ from provisioner.core.address import TaskId
 from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.marker import marker_for
-from provisioner.core.plan import Action
+from provisioner.core.plan.plan import Action
 from provisioner.core.state.state import State, WriteKind
 from provisioner.core.task_types import OFFLINE
 from provisioner.engine import by_hand

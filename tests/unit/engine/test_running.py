@@ -29,7 +29,7 @@ from provisioner.core.jobs.codec import step_document
 from provisioner.core.jobs.job import Job, OnChange, RunChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import TaskSpec
-from provisioner.core.plan import Action, Change, Reason
+from provisioner.core.plan.plan import Action, Change, Reason
 from provisioner.core.state.state import TaskRecord, WriteKind
 from provisioner.engine import by_hand
 from provisioner.engine.look import look_at

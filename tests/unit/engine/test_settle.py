@@ -21,7 +21,7 @@ from fakes import (
 )
 from provisioner.core.address import TaskId
 from provisioner.core.marker import marker_for
-from provisioner.core.plan import Action, Reason
+from provisioner.core.plan.plan import Action, Reason
 from provisioner.core.state.entries import Intent
 from provisioner.core.state.state import WriteKind
 from provisioner.core.task_types import OFFLINE

@@ -6,7 +6,7 @@ import pytest
 
 from builders import a_plan, a_spec, a_state
 from provisioner.core.address import Address, TaskId
-from provisioner.core.plan import Change
+from provisioner.core.plan.plan import Change
 from provisioner.core.source import Source
 from provisioner.render.apply_text import (
     Failure,

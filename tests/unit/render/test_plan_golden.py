@@ -14,7 +14,8 @@ from provisioner.core.address import TaskId
 from provisioner.core.jobs.job import Job, OnChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import collect
-from provisioner.core.plan import Plan, make_plan
+from provisioner.core.plan.plan import Plan
+from provisioner.core.plan.planner import make_plan
 from provisioner.core.plan_document import decode, encode, to_document
 from provisioner.core.plan_schema import plan_schema
 from provisioner.core.source import Source

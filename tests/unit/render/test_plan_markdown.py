@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from builders import SECRET, a_plan, a_spec, a_state, columns, texts_everywhere
 from provisioner.core.address import Address
-from provisioner.core.plan import Plan
+from provisioner.core.plan.plan import Plan
 from provisioner.core.source import Source
 from provisioner.render.plan_markdown import LIMIT, render_markdown
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from provisioner.core.body.diff import FieldChange, Path
 from provisioner.core.jobs.job import RUN, RunChange, Step
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.plan import Action, Change, Reason
+from provisioner.core.plan.plan import Action, Change, Reason
 from provisioner.core.schema.consequence import Consequence, worst
 from provisioner.core.schema.fields import OBJECTS, TASK, Effect, FieldRule, Kind
 from provisioner.core.task_types import OFFLINE

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from provisioner.core.address import Address
 from provisioner.core.manifest.spec import TaskSpec
-from provisioner.core.plan import Action, Plan, protected_deletes
+from provisioner.core.plan.plan import Action, Plan
+from provisioner.core.plan.planner import protected_deletes
 from provisioner.core.state.state import State
 from provisioner.errors import UsageError
 

@@ -5,7 +5,7 @@ Rule: a refusal names every task with its place, and what to write or to type. N
 
 from collections.abc import Iterable, Sequence
 
-from provisioner.core.plan import Action, Change, Plan
+from provisioner.core.plan.plan import Action, Change, Plan
 from provisioner.errors import UsageError
 
 _NAMED = 10

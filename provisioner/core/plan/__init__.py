@@ -1,0 +1,1 @@
+"""What would have to happen, and whether it may."""
