@@ -28,13 +28,14 @@ from provisioner.commands.running import Machine, RunChoice
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
 from provisioner.core.api.task_api import TaskApi
+from provisioner.core.documents.plan_document import to_document
+from provisioner.core.documents.plan_reader import decides_the_same
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan.drift import Observed
 from provisioner.core.plan.guard import ensure_allowed
 from provisioner.core.plan.job_guard import ensure_possible, ensure_state_kept, loses_state
 from provisioner.core.plan.moves import NO_NAMES, rearranged
 from provisioner.core.plan.plan import Plan
-from provisioner.core.plan_document import decides_the_same, to_document
 from provisioner.core.state.state import State
 from provisioner.engine.editing_lock import LockPolicy
 from provisioner.engine.run import Outcome, keep_names, keep_protection

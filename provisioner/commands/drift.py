@@ -15,8 +15,8 @@ from provisioner.commands.project import Options, open_project
 from provisioner.commands.remote import open_remote
 from provisioner.commands.running import Machine
 from provisioner.commands.terminal import Terminal
-from provisioner.core.drift_document import drift_document
-from provisioner.core.plan_document import document_text
+from provisioner.core.documents.drift_document import drift_document
+from provisioner.core.documents.plan_document import document_text
 from provisioner.core.text import printable
 from provisioner.errors import ApiError
 from provisioner.render.drift_text import render_drift

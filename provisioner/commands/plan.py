@@ -20,6 +20,8 @@ from provisioner.commands.project import (
 )
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address, TaskId
+from provisioner.core.documents.plan_document import encode
+from provisioner.core.documents.plan_reader import decode
 from provisioner.core.manifest.problem import Problem
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan.drift import Observed
@@ -28,7 +30,6 @@ from provisioner.core.plan.job_guard import ensure_possible
 from provisioner.core.plan.moves import NO_NAMES, Names, collisions, rearranged
 from provisioner.core.plan.plan import Plan
 from provisioner.core.plan.planner import make_plan
-from provisioner.core.plan_document import decode, encode
 from provisioner.core.state.state import Remote, State
 from provisioner.core.text import printable
 from provisioner.errors import ManifestError, StateError, UsageError

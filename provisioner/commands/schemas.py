@@ -16,11 +16,11 @@ def _schema(what: str) -> Schema:
 
         return settings_schema()
     if what == "plan":
-        from provisioner.core.plan_schema import plan_schema
+        from provisioner.core.documents.plan_schema import plan_schema
 
         return plan_schema()
     if what == "drift":
-        from provisioner.core.drift_schema import drift_schema
+        from provisioner.core.documents.drift_schema import drift_schema
 
         return drift_schema()
     from provisioner.core.schema.manifest_schema import manifest_schema

@@ -9,8 +9,8 @@ from provisioner.commands.project import Options, open_project
 from provisioner.commands.state import known
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
+from provisioner.core.documents.masking import shown_body
 from provisioner.core.json_types import JSONValue
-from provisioner.core.plan_document import shown_body
 from provisioner.core.state.state import State, TaskRecord
 from provisioner.errors import UsageError
 from provisioner.render.state_text import render_record, render_state, render_state_list

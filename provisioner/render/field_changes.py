@@ -12,8 +12,8 @@ from itertools import groupby
 
 from provisioner.core.body.diff import ORDER, FieldChange, ItemKey, Path
 from provisioner.core.body.normalize import keys_of
+from provisioner.core.documents.masking import HIDDEN
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.plan_document import HIDDEN
 from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.text import printable
 from provisioner.render.body import Pairs, block_lines, is_later, is_leaf, is_plain, item_value, items_word

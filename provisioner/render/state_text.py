@@ -7,7 +7,8 @@ own, so tasks stand in order of addresses.
 from collections.abc import Iterable, Iterator
 
 from provisioner.core.address import Address
-from provisioner.core.plan_document import TYPE, shown_body
+from provisioner.core.documents.masking import shown_body
+from provisioner.core.documents.plan_document import TYPE
 from provisioner.core.state.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text

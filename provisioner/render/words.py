@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from provisioner.core.body.diff import ItemKey
+from provisioner.core.documents.masking import HIDDEN, shown_body
 from provisioner.core.json_types import JSONValue
 from provisioner.core.plan.plan import Action
-from provisioner.core.plan_document import HIDDEN, shown_body
 from provisioner.core.task_types import OFFLINE
 from provisioner.core.text import printable
 

@@ -332,7 +332,7 @@ CRASHES = {
     "while sending": ("provisioner.cloud.connection", "Route.post"),
     "while a call is under way": ("provisioner.cloud.wire", "write_reply"),
     "while credentials are looked for": ("provisioner.cloud.credentials", "_checked"),
-    "while a plan is made": ("provisioner.core.plan_document", "shown_body"),
+    "while a plan is made": ("provisioner.core.documents.plan_document", "shown_body"),
     "while the state is written": ("provisioner.core.state.snapshot", "encode"),
 }
 _CRASH = """

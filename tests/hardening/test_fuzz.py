@@ -38,8 +38,9 @@ from provisioner.core.address import Address, TaskId
 from provisioner.core.api.calls import CreateTask, DeleteTask, ModifyTask
 from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.api.signing import Credential
+from provisioner.core.documents.plan_document import encode
+from provisioner.core.documents.plan_reader import decode
 from provisioner.core.manifest.parse import Defaults
-from provisioner.core.plan_document import decode, encode
 from provisioner.core.settings import FILE_NAME
 from provisioner.core.state import journal as journals
 from provisioner.core.state import snapshot as snapshots

@@ -13,7 +13,7 @@ import pytest
 
 from mutations import mutated
 from projects import Project, task_manifest
-from provisioner.core.plan_document import _checksum
+from provisioner.core.documents.plan_document import checksum_of
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 from tally import Table
 
@@ -106,7 +106,7 @@ def test_a_forged_plan_is_not_carried_out(project: Project, emulator: EmulatorSe
         place = chance.choice(places)
         _forge(document, place, chance)
         del document["checksum"]
-        document["checksum"] = _checksum(document)
+        document["checksum"] = checksum_of(document)
         attempts.ensure_refused(json.dumps(document).encode(), f"forged {number}: {place}")
     attempts.ensure_the_real_one_is_carried_out()
     tried("forged plans", EDITS)

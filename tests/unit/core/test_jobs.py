@@ -11,6 +11,9 @@ import pytest
 from builders import a_plan, a_record, a_spec, a_state, an_attempt, an_origin
 from provisioner.core.address import Address, TaskId
 from provisioner.core.body.locate import Spot, spot_of
+from provisioner.core.documents.plan_document import encode as encode_plan
+from provisioner.core.documents.plan_reader import decode as decode_plan
+from provisioner.core.documents.plan_schema import plan_schema
 from provisioner.core.jobs.codec import step_document
 from provisioner.core.jobs.job import Job, OnChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.jobs.transitions import accepted
@@ -21,9 +24,6 @@ from provisioner.core.plan.drift import as_observed, find_drift, job_drift, with
 from provisioner.core.plan.job_guard import ensure_possible, ensure_state_kept
 from provisioner.core.plan.plan import Action, Plan, Reason
 from provisioner.core.plan.planner import make_plan
-from provisioner.core.plan_document import decode as decode_plan
-from provisioner.core.plan_document import encode as encode_plan
-from provisioner.core.plan_schema import plan_schema
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker, path_text
 from provisioner.core.source import Source

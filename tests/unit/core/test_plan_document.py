@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt
+from provisioner.core.documents.masking import HIDDEN, shown_body
+from provisioner.core.documents.plan_document import encode, to_document
+from provisioner.core.documents.plan_reader import decides_the_same, decode
+from provisioner.core.documents.plan_schema import plan_schema
 from provisioner.core.plan.plan import Plan
-from provisioner.core.plan_document import HIDDEN, decides_the_same, decode, encode, shown_body, to_document
-from provisioner.core.plan_schema import plan_schema
 from provisioner.core.source import Source
 from provisioner.core.state.state import WriteKind
 from provisioner.core.text import printable_lines

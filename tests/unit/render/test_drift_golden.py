@@ -11,11 +11,11 @@ import pytest
 
 from builders import a_node, a_record, a_spec, a_state
 from provisioner.core.address import Address, TaskId
-from provisioner.core.drift_document import drift_document
-from provisioner.core.drift_schema import drift_schema
+from provisioner.core.documents.drift_document import drift_document
+from provisioner.core.documents.drift_schema import drift_schema
+from provisioner.core.documents.plan_document import document_text
 from provisioner.core.manifest.spec import collect
 from provisioner.core.plan.drift import Drifts, find_drift
-from provisioner.core.plan_document import document_text
 from provisioner.core.text import printable_lines
 from provisioner.render.drift_text import render_drift
 

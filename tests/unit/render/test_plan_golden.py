@@ -11,13 +11,14 @@ import pytest
 
 from builders import a_node, a_plan, a_record, a_removal, a_spec, a_state, an_attempt, an_origin, columns
 from provisioner.core.address import TaskId
+from provisioner.core.documents.plan_document import encode, to_document
+from provisioner.core.documents.plan_reader import decode
+from provisioner.core.documents.plan_schema import plan_schema
 from provisioner.core.jobs.job import Job, OnChange, RunRecord, RunSpec, RunState, Step
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import collect
 from provisioner.core.plan.plan import Plan
 from provisioner.core.plan.planner import make_plan
-from provisioner.core.plan_document import decode, encode, to_document
-from provisioner.core.plan_schema import plan_schema
 from provisioner.core.source import Source
 from provisioner.core.state.state import WriteKind
 from provisioner.render.plan_markdown import render_markdown

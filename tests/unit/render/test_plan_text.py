@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from builders import SECRET, a_node, a_plan, a_record, a_spec, a_state, texts_everywhere
 from provisioner.core.address import Address
+from provisioner.core.documents.plan_document import encode
 from provisioner.core.jobs.job import Job, RunRecord, RunSpec, RunState
-from provisioner.core.plan_document import encode
 from provisioner.core.source import Source
 from provisioner.core.text import printable
 from provisioner.render.plan_text import render_plan

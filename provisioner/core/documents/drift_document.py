@@ -9,8 +9,8 @@ from typing import Any
 
 from provisioner.core.address import Address, TaskId
 from provisioner.core.body.diff import FieldChange
+from provisioner.core.documents.plan_document import field_document
 from provisioner.core.plan.drift import Drift, Drifts
-from provisioner.core.plan_document import field_document
 
 FORMAT_VERSION = "1.0"
 
