@@ -22,6 +22,7 @@ def shown_body(body: JSONObject | None) -> JSONObject | None:
 
 
 def masked(value: JSONValue) -> JSONValue:
+    """A value with every secret in it replaced; the value itself if there is none."""
     if isinstance(value, dict):
         return _masked_map(value)
     if not isinstance(value, list):

@@ -67,6 +67,11 @@ def written_fields(record: TaskRecord) -> list[str]:
 
 
 def read_record(value: object, unread: Iterator[Unread]) -> TaskRecord:
+    """A record from JSON; a spec that is null is the next unread one.
+
+    Raises:
+        KeyError, TypeError, ValueError: not of the right shape.
+    """
     fields = typed(value, dict)
     task_id = TaskId(typed(fields["task_id"], str))
     if not task_id:

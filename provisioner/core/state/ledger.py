@@ -124,6 +124,7 @@ def with_step(record: TaskRecord, attempt: Attempt, *, approval: str = "") -> Ta
 
 
 def damaged_journal(fault: str) -> StateDamagedError:
+    """The error for a journal that does not fit together; ``fault`` says where."""
     return StateDamagedError(
         f"The journal is damaged.\n  {fault}\nPut state file and journal back from one backup."
     )
