@@ -23,8 +23,8 @@ from provisioner.core.source import Source
 from provisioner.core.state.state import State
 from provisioner.errors import UsageError
 from provisioner.store.backend import LocalBackend
-from provisioner.store.documents import load_documents, locate
 from provisioner.store.edits import Edit, edit_file, with_value
+from provisioner.store.reading.documents import load_documents, locate
 
 
 @dataclass(frozen=True, slots=True)

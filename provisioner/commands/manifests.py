@@ -25,7 +25,13 @@ from provisioner.core.schema.validation import Checker, Path
 from provisioner.core.source import Source
 from provisioner.core.state.state import State
 from provisioner.store.cache import Head, ManifestCache
-from provisioner.store.documents import LoadedFile, content_digest, find_documents, load_documents, locate
+from provisioner.store.reading.documents import (
+    LoadedFile,
+    content_digest,
+    find_documents,
+    load_documents,
+    locate,
+)
 
 LEAST_FILES = 150
 """With fewer files to parse than this, the native reader costs more than it saves, and with fewer for each,

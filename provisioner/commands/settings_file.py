@@ -21,7 +21,7 @@ from provisioner.core.settings import (
 )
 from provisioner.core.text import printable
 from provisioner.errors import UsageError
-from provisioner.store.documents import load_documents, locate
+from provisioner.store.reading.documents import load_documents, locate
 
 
 def enter_root(chdir: str) -> None:

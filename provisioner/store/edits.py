@@ -17,7 +17,7 @@ from provisioner.core.body.normalize import record_text
 from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest.problem import Document
 from provisioner.store.disk import Disk, write_atomic
-from provisioner.store.documents import is_json, parse_text, text_of
+from provisioner.store.reading.documents import is_json, parse_text, text_of
 
 _MARK = "\ufeff"
 _REFUSED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -83,11 +83,11 @@ def _edited(text: str, name: str, edit: Edit) -> str | None:
 def _span(text: str, name: str, edit: Edit) -> tuple[int, int] | None:
     """Where the old value begins and ends."""
     if not is_json(name):
-        from provisioner.store.strict_yaml import locate_yaml, scalar_span
+        from provisioner.store.reading.strict_yaml import locate_yaml, scalar_span
 
         return scalar_span(text, locate_yaml(text, edit.index, edit.path, key=False))
-    from provisioner.core.document import Lines
-    from provisioner.store.strict_json import locate_json
+    from provisioner.store.reading.nodes import Lines
+    from provisioner.store.reading.strict_json import locate_json
 
     place = locate_json(text, edit.index, edit.path, key=False)
     begin = Lines(text).offset(*place)

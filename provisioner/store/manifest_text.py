@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from provisioner.core.document import resolve
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.store.documents import parse_text
 from provisioner.store.edits import quoted
+from provisioner.store.reading.documents import parse_text
+from provisioner.store.reading.nodes import resolve
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*", re.ASCII)
 _OTHERS_WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})

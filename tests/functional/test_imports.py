@@ -37,7 +37,7 @@ HEAVY = {
     "provisioner.emulator",
     "provisioner.engine",
     "provisioner.render",
-    "provisioner.store.strict_json",
+    "provisioner.store.reading.strict_json",
 }
 """What takes more than a few milliseconds, or belongs to other commands."""
 

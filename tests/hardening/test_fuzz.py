@@ -233,7 +233,7 @@ def test_a_saved_plan(tried: Table) -> None:
 
 def _manifests() -> list[tuple[str, bytes]]:
     """The examples, as YAML and as JSON."""
-    from provisioner.store.documents import load_documents
+    from provisioner.store.reading.documents import load_documents
 
     found = []
     for path in sorted((REPOSITORY / "manifests").rglob("*.yaml")):

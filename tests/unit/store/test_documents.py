@@ -11,8 +11,14 @@ import pytest
 
 from provisioner.core.manifest.problem import Document, Severity
 from provisioner.core.source import Source
-from provisioner.store import documents
-from provisioner.store.documents import MAX_BYTES, content_digest, find_documents, load_documents, locate
+from provisioner.store.reading import documents
+from provisioner.store.reading.documents import (
+    MAX_BYTES,
+    content_digest,
+    find_documents,
+    load_documents,
+    locate,
+)
 
 
 @pytest.fixture(autouse=True)

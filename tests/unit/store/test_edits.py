@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.manifest.problem import ProblemsFoundError
-from provisioner.store.documents import load_documents, parse_text
 from provisioner.store.edits import Edit, _edited, _says, edit_file
+from provisioner.store.reading.documents import load_documents, parse_text
 
 YAML = """\
 # about orders

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from provisioner.store.documents import load_documents
+from provisioner.store.reading.documents import load_documents
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "manifests", "invalid")
 NAMES = sorted(name for name in os.listdir(ROOT) if not name.endswith(".expected"))

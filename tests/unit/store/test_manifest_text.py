@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.json_types import JSONObject
-from provisioner.store.documents import parse_text
 from provisioner.store.manifest_text import manifest_text
+from provisioner.store.reading.documents import parse_text
 
 SCALARS = st.one_of(
     st.none(),

@@ -5,11 +5,11 @@ from itertools import product
 
 import pytest
 
-from provisioner.core.document import MAX_NESTING, resolve
 from provisioner.core.json_types import JSONValue
-from provisioner.store.documents import parse_text
-from provisioner.store.native_yaml import UnusualError, read_usual
-from provisioner.store.strict_yaml import parse_yaml
+from provisioner.store.reading.documents import parse_text
+from provisioner.store.reading.native_yaml import UnusualError, read_usual
+from provisioner.store.reading.nodes import MAX_NESTING, resolve
+from provisioner.store.reading.strict_yaml import parse_yaml
 from yaml_documents import yaml_document
 
 DOCUMENTS = 20_000

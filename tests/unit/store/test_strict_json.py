@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.core.document import is_too_deep
 from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest.problem import Document
 from provisioner.core.source import Source
-from provisioner.store import strict_json
-from provisioner.store.strict_json import locate_json, parse_json
-from provisioner.store.strict_yaml import parse_yaml
+from provisioner.store.reading import strict_json
+from provisioner.store.reading.nodes import is_too_deep
+from provisioner.store.reading.strict_json import locate_json, parse_json
+from provisioner.store.reading.strict_yaml import parse_yaml
 
 SAMPLE = """\
 {

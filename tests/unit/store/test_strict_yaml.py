@@ -10,13 +10,13 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from provisioner.core.document import resolve
 from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest.problem import Document
 from provisioner.core.source import Source
-from provisioner.store import strict_yaml
-from provisioner.store.strict_yaml import locate_yaml, parse_yaml
-from provisioner.store.yaml_words import syntax_fault
+from provisioner.store.reading import strict_yaml
+from provisioner.store.reading.nodes import resolve
+from provisioner.store.reading.strict_yaml import locate_yaml, parse_yaml
+from provisioner.store.reading.yaml_messages import syntax_fault
 
 SAMPLE = """\
 # a manifest

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
-from provisioner.core.document import (
+from provisioner.core.json_types import JSONValue
+from provisioner.core.manifest.problem import Document, Problem
+from provisioner.core.schema.validation import shown
+from provisioner.core.source import Source
+from provisioner.store.reading.nodes import (
     MAX_NESTING,
     Container,
     Finding,
@@ -24,10 +28,6 @@ from provisioner.core.document import (
     place_of,
     resolve_number,
 )
-from provisioner.core.json_types import JSONValue
-from provisioner.core.manifest.problem import Document, Problem
-from provisioner.core.schema.validation import shown
-from provisioner.core.source import Source
 
 _BYTE_ORDER_MARK = "\ufeff"
 _SPACE = re.compile(r"[ \t\n\r]*")

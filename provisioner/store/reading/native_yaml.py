@@ -13,8 +13,8 @@ from typing import Any
 
 from yaml_rs import YAMLDecodeError, loads
 
-from provisioner.core.document import MAX_NESTING
 from provisioner.core.json_types import JSONValue
+from provisioner.store.reading.nodes import MAX_NESTING
 
 _MAX_LINE = 1000
 """libyaml refuses a key of more than 1,024 characters."""

@@ -127,10 +127,10 @@ def locate(path: str, index: int, keys: Sequence[str | int], *, key: bool = Fals
     except ProblemsFoundError:
         return Source(name)
     if is_json(name):
-        from provisioner.store.strict_json import locate_json
+        from provisioner.store.reading.strict_json import locate_json
 
         return Source(name, *locate_json(text, index, keys, key=key))
-    from provisioner.store.strict_yaml import locate_yaml
+    from provisioner.store.reading.strict_yaml import locate_yaml
 
     return Source(name, *locate_yaml(text, index, keys, key=key))
 
@@ -265,11 +265,11 @@ def _text(data: bytes, name: str) -> str:
 def parse_text(text: str, name: str, *, natively: bool = False) -> tuple[list[Document], list[Problem]]:
     """Every document of a text that is in order, and every problem; the name tells YAML from JSON."""
     if is_json(name):
-        from provisioner.store.strict_json import parse_json
+        from provisioner.store.reading.strict_json import parse_json
 
         return parse_json(text, name) if text.strip() else ([], [])
     if natively:
-        from provisioner.store.native_yaml import UnusualError, read_usual
+        from provisioner.store.reading.native_yaml import UnusualError, read_usual
 
         try:
             value, place = read_usual(text)
@@ -277,7 +277,7 @@ def parse_text(text: str, name: str, *, natively: bool = False) -> tuple[list[Do
             pass
         else:
             return [Document(value, Source(name, *place), 0)], []
-    from provisioner.store.strict_yaml import parse_yaml
+    from provisioner.store.reading.strict_yaml import parse_yaml
 
     return parse_yaml(text, name)
 

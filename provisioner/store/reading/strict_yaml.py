@@ -35,7 +35,11 @@ from yaml.events import (
     StreamStartEvent,
 )
 
-from provisioner.core.document import (
+from provisioner.core.json_types import JSONValue
+from provisioner.core.manifest.problem import Document, Problem
+from provisioner.core.schema.validation import shown
+from provisioner.core.source import Source
+from provisioner.store.reading.nodes import (
     MAX_NESTING,
     WORDS,
     Container,
@@ -47,11 +51,7 @@ from provisioner.core.document import (
     place_of,
     resolve,
 )
-from provisioner.core.json_types import JSONValue
-from provisioner.core.manifest.problem import Document, Problem
-from provisioner.core.schema.validation import shown
-from provisioner.core.source import Source
-from provisioner.store.yaml_words import (
+from provisioner.store.reading.yaml_messages import (
     BEGINS_IN_ERROR,
     TAG_DIRECTIVE,
     VERSION_DIRECTIVE,

@@ -1,0 +1,1 @@
+"""Manifest files as documents: YAML and JSON, read strictly."""
