@@ -10,11 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeAlias
 
-from provisioner.cloud import wire
 from provisioner.cloud.endpoint import Endpoint
-from provisioner.cloud.failures import error_of, shown
-from provisioner.cloud.inventory import Inventory
-from provisioner.cloud.outcome import (
+from provisioner.cloud.exchange import (
     SIGNATURE_EXPIRE,
     TOKEN_FAILURE,
     Answered,
@@ -30,10 +27,13 @@ from provisioner.cloud.outcome import (
     is_rate_limit,
     verdict_of,
 )
-from provisioner.cloud.pace import Pace
+from provisioner.cloud.failures import error_of, shown
+from provisioner.cloud.inventory import Inventory
 from provisioner.cloud.production import Productions
+from provisioner.cloud.rate_limit import Pace
 from provisioner.cloud.renewal import Credentials
 from provisioner.cloud.signer import Signer
+from provisioner.cloud.wire import actions, replies, requests
 from provisioner.core.address import TaskId
 from provisioner.core.api.calls import EditingCall, SignedWrite, Write
 from provisioner.core.api.replies import EditingLock, Listing, Refused, RemoteTask, Reply, Unknown
@@ -102,7 +102,7 @@ class CloudTaskApi:
 
     def action_of(self, write: Write) -> str:
         """See ``TaskApi``."""
-        return wire.action_of(write)
+        return requests.action_of(write)
 
     def seconds_until_ready(self, action: str) -> float:
         """See ``TaskApi``."""
@@ -114,8 +114,8 @@ class CloudTaskApi:
         Raises:
             ApiError: the body cannot be written, or there are no credentials; nothing was sent.
         """
-        call = wire.write_call(write)
-        payload = wire.payload_of(call)
+        call = requests.write_call(write)
+        payload = requests.payload_of(call)
         signed = self._signer.sign(call.action, payload)
         self._pace.take(call.action)
         return SignedWrite(
@@ -130,7 +130,7 @@ class CloudTaskApi:
     def send(self, signed: SignedWrite) -> Reply:
         """See ``TaskApi``."""
         happened = self._exchange(signed.action, signed.payload, signed.headers)
-        kind = wire.kind_of(signed.write)
+        kind = requests.kind_of(signed.write)
         match verdict_of(kind, happened):
             case Verdict.ANSWERED:
                 return _answer(signed.write, happened)
@@ -147,12 +147,12 @@ class CloudTaskApi:
 
     def read(self, project_id: str, task_id: TaskId, task_type: int) -> RemoteTask | None:
         """See ``TaskApi``."""
-        happened = self._ask(wire.describe_call(project_id, task_id, task_type))
+        happened = self._ask(requests.describe_call(project_id, task_id, task_type))
         if is_not_found(happened):
             return None
         if not isinstance(happened, Answered):
-            raise self._error(wire.DESCRIBE, happened)
-        return wire.describe_reply(happened, task_id=task_id, task_type=task_type)
+            raise self._error(actions.DESCRIBE, happened)
+        return replies.describe_reply(happened, task_id=task_id, task_type=task_type)
 
     def inventory(self, project_id: str, *, progress: Callable[[int], None] | None = None) -> Listing:
         """See ``TaskApi``."""
@@ -160,13 +160,13 @@ class CloudTaskApi:
 
     def editing_lock(self, call: EditingCall) -> EditingLock:
         """See ``TaskApi``."""
-        asked = wire.editing_call(call)
+        asked = requests.editing_call(call)
         happened = self._ask(asked, Kind.EDITING_LOCK)
         if is_not_found(happened):
             return EditingLock(is_ours=False)
         if not isinstance(happened, Answered):
             raise self._error(asked.action, happened)
-        return wire.editing_reply(call, happened)
+        return replies.editing_reply(call, happened)
 
     def production(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
         """See ``TaskApi``. Where production is not listed, the task itself says what it does."""
@@ -177,13 +177,13 @@ class CloudTaskApi:
         """See ``TaskApi``."""
         return Productions(self._ask, self._ask_all, self._error).all(project_id)
 
-    def _ask(self, call: wire.Call, kind: Kind = Kind.READ) -> Happened:
+    def _ask(self, call: actions.Call, kind: Kind = Kind.READ) -> Happened:
         """What a call that may be repeated came to in the end, asked again as long as that is sensible.
 
         Raises:
             ApiError: there are no credentials to sign with.
         """
-        payload = wire.payload_of(call)
+        payload = requests.payload_of(call)
         began, tries = float("inf"), 0
         max_tries = MAX_TRIES if kind is Kind.READ else _MAX_LOCK_TRIES
         while True:
@@ -202,7 +202,7 @@ class CloudTaskApi:
                 return happened
             self._sleep(pause)
 
-    def _ask_all(self, calls: Sequence[wire.Call]) -> Generator[Happened, None, None]:
+    def _ask_all(self, calls: Sequence[actions.Call]) -> Generator[Happened, None, None]:
         """Several reads at the same time, within the pace; what they came to, in their order."""
         yield from self._gather([partial(self._ask, call) for call in calls])
 
@@ -239,9 +239,9 @@ class CloudTaskApi:
 
 def _answer(write: Write, happened: Happened) -> Reply:
     if isinstance(happened, Answered):
-        return wire.write_reply(write, happened)
+        return replies.write_reply(write, happened)
     # A delete of what is not there.
-    return wire.already_gone(write, request_id=_told(happened)[2])
+    return replies.already_gone(write, request_id=_told(happened)[2])
 
 
 def _refused(happened: Happened, *, may_repeat: bool) -> Refused:

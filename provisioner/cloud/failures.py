@@ -4,7 +4,7 @@ Rule: what the service wrote passes through ``printable``, and no text of a libr
 repeated: those may hold the headers of the request.
 """
 
-from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
+from provisioner.cloud.exchange import Answered, Failed, Happened, Lost, NotSent, Unusable
 from provisioner.core.advice import advice_for
 from provisioner.core.text import printable
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError

@@ -28,8 +28,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from provisioner.cloud.outcome import Answered, Failed, Happened, Unusable, family
-from provisioner.cloud.wire import LIST, Call, Filters, Page, list_call, list_reply, unusable
+from provisioner.cloud.exchange import Answered, Failed, Happened, Unusable, family
+from provisioner.cloud.wire.actions import LIST, Call, Filters
+from provisioner.cloud.wire.replies import Page, list_reply, unusable
+from provisioner.cloud.wire.requests import list_call
 from provisioner.core.address import TaskId
 from provisioner.core.api.replies import Listing, RemoteTask
 from provisioner.core.task_types import OFFLINE, REAL_TIME

@@ -8,9 +8,9 @@ is then told by ``InstanceVersion``, ``HasVersion`` or the status.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 
-from provisioner.cloud import wire
+from provisioner.cloud.exchange import Answered, Failed, Happened, family, is_not_found
 from provisioner.cloud.inventory import SMALL_PAGE_SIZE, Inventory
-from provisioner.cloud.outcome import Answered, Failed, Happened, family, is_not_found
+from provisioner.cloud.wire import actions, replies, requests
 from provisioner.core.address import TaskId
 from provisioner.core.jobs.job import Production
 from provisioner.core.task_types import family_of
@@ -30,8 +30,8 @@ class Productions:
 
     def __init__(
         self,
-        ask: Callable[[wire.Call], Happened],
-        ask_all: Callable[[Sequence[wire.Call]], Generator[Happened, None, None]],
+        ask: Callable[[actions.Call], Happened],
+        ask_all: Callable[[Sequence[actions.Call]], Generator[Happened, None, None]],
         error_of: Callable[[str, Happened], ApiError],
     ) -> None:
         self._ask = ask
@@ -45,17 +45,17 @@ class Productions:
             ApiError: no usable answer.
         """
         family_number = family_of(task_type)
-        filters = (*wire.IN_PRODUCTION, ("TaskId", task_id))
-        call = wire.list_call(
+        filters = (*actions.IN_PRODUCTION, ("TaskId", task_id))
+        call = requests.list_call(
             project_id, family_number, page_number=1, page_size=SMALL_PAGE_SIZE, filters=filters
         )
         happened = self._ask(call)
         if isinstance(happened, Answered):
-            tasks = wire.list_reply(happened, task_type=family_number).tasks
+            tasks = replies.list_reply(happened, task_type=family_number).tasks
             if tasks and all(task.task_id == task_id for task in tasks):
-                return wire.production_of(tasks[0], _time_of(happened, wire.LIST), is_submitted=True)
+                return replies.production_of(tasks[0], _time_of(happened, actions.LIST), is_submitted=True)
         elif not _is_not_taken(happened):
-            raise self._error_of(wire.LIST, happened)
+            raise self._error_of(actions.LIST, happened)
         # What a listing does not show may only not be listed yet.
         return self._described(project_id, task_id, task_type)
 
@@ -66,31 +66,31 @@ class Productions:
             ApiError: any page could not be had.
         """
         inventory = Inventory(
-            project_id, ask=self._ask_all, error_of=self._refusal, filters=wire.IN_PRODUCTION
+            project_id, ask=self._ask_all, error_of=self._refusal, filters=actions.IN_PRODUCTION
         )
         try:
             listing = inventory.listing()
         except _NotListedError:
             return None
         return {
-            task.task_id: wire.production_of(task, listing.server_time, is_submitted=True)
+            task.task_id: replies.production_of(task, listing.server_time, is_submitted=True)
             for task in listing.tasks
         }
 
     def _described(self, project_id: str, task_id: TaskId, task_type: int) -> Production:
-        happened = self._ask(wire.describe_call(project_id, task_id, task_type))
+        happened = self._ask(requests.describe_call(project_id, task_id, task_type))
         if is_not_found(happened) and isinstance(happened, Failed) and happened.server_time is not None:
             return _nothing(happened.server_time)
         if not isinstance(happened, Answered):
-            raise self._error_of(wire.DESCRIBE, happened)
-        task = wire.describe_reply(happened, task_id=task_id, task_type=task_type)
-        time = _time_of(happened, wire.DESCRIBE)
+            raise self._error_of(actions.DESCRIBE, happened)
+        task = replies.describe_reply(happened, task_id=task_id, task_type=task_type)
+        time = _time_of(happened, actions.DESCRIBE)
         if task is None:
             return _nothing(time)
-        seen = wire.production_of(task, time, is_submitted=True)
+        seen = replies.production_of(task, time, is_submitted=True)
         # In the development state 0 is "new", and 1 is shown of what was never submitted too.
         is_submitted = bool(seen.version or task.body.get("HasVersion")) or seen.status not in (None, 0, 1)
-        return wire.production_of(task, time, is_submitted=is_submitted)
+        return replies.production_of(task, time, is_submitted=is_submitted)
 
     def _refusal(self, action: str, happened: Happened) -> ApiError:
         if _is_not_taken(happened):
@@ -108,5 +108,5 @@ def _is_not_taken(happened: Happened) -> bool:
 
 def _time_of(answered: Answered, action: str) -> int:
     if answered.server_time is None:
-        raise wire.unusable(action, "there is no Date header", answered)
+        raise replies.unusable(action, "there is no Date header", answered)
     return answered.server_time

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from provisioner import __version__
 from provisioner.cloud.endpoint import Endpoint
 from provisioner.cloud.renewal import Credentials
-from provisioner.cloud.wire import VERSION
+from provisioner.cloud.wire.actions import VERSION
 from provisioner.core.api.signing import authorization
 from provisioner.core.text import printable
 from provisioner.errors import UsageError

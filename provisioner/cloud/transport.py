@@ -31,8 +31,8 @@ from urllib3.exceptions import TimeoutError as LibraryTimeoutError
 
 from provisioner.cloud.connection import Route, Watch, WatchedAdapter, watched
 from provisioner.cloud.endpoint import Endpoint
+from provisioner.cloud.exchange import Answered, Failed, Happened, Lost, NotSent, Unusable
 from provisioner.cloud.failures import shown
-from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
 from provisioner.core.text import printable
 
 MAX_REPLY_BYTES = 50 * 1024 * 1024

@@ -12,7 +12,7 @@ from provisioner.cloud.api import CloudTaskApi
 from provisioner.cloud.credentials import Found, find_credential, find_region
 from provisioner.cloud.endpoint import Endpoint, parse_endpoint
 from provisioner.cloud.metadata import fetch_metadata
-from provisioner.cloud.pace import Pace
+from provisioner.cloud.rate_limit import Pace
 from provisioner.cloud.renewal import CredentialProvider, Credentials
 from provisioner.cloud.transport import Transport
 from provisioner.commands.workers import gathered

@@ -16,13 +16,13 @@ from itertools import count
 
 from corpus import manifest, write_project
 from measure import PROGRAM, Cost, Table, publish, run
-from provisioner.cloud import wire
 from provisioner.cloud.api import CloudTaskApi
 from provisioner.cloud.credentials import Found
 from provisioner.cloud.endpoint import parse_endpoint
-from provisioner.cloud.pace import Pace
+from provisioner.cloud.rate_limit import Pace
 from provisioner.cloud.renewal import CredentialProvider
 from provisioner.cloud.transport import Transport
+from provisioner.cloud.wire import actions
 from provisioner.core.api.calls import CreateTask
 from provisioner.core.api.replies import Done, Refused
 from provisioner.core.api.signing import Credential
@@ -225,5 +225,7 @@ def _refresh(table: Table, size: int) -> None:
     pages = Counter(call.action for call in calls)
     refused = sum(bool(call.code) for call in calls)
     what = f"`plan --refresh` of {size:,} tasks, every call takes 100 ms"
-    value = f"{cost}, {pages[wire.LIST]} pages, {pages[wire.DESCRIBE]} reads of one task, {refused} refused"
+    value = (
+        f"{cost}, {pages[actions.LIST]} pages, {pages[actions.DESCRIBE]} reads of one task, {refused} refused"
+    )
     table.put(what, 0, value, "bound by pages")

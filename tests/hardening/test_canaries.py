@@ -330,7 +330,7 @@ def test_credentials_that_cannot_be_used(
 CRASHES = {
     "while signing": ("provisioner.cloud.signer", "authorization"),
     "while sending": ("provisioner.cloud.connection", "Route.post"),
-    "while a call is under way": ("provisioner.cloud.wire", "write_reply"),
+    "while a call is under way": ("provisioner.cloud.wire.replies", "write_reply"),
     "while credentials are looked for": ("provisioner.cloud.credentials", "_checked"),
     "while a plan is made": ("provisioner.core.documents.plan_document", "shown_body"),
     "while the state is written": ("provisioner.core.state.snapshot", "encode"),

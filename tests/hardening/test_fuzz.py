@@ -26,8 +26,8 @@ from projects import REPOSITORY
 from provisioner.cloud import transport as transports
 from provisioner.cloud.api import CloudTaskApi
 from provisioner.cloud.endpoint import parse_endpoint
-from provisioner.cloud.outcome import Happened
-from provisioner.cloud.pace import Pace
+from provisioner.cloud.exchange import Happened
+from provisioner.cloud.rate_limit import Pace
 from provisioner.cloud.signer import Signer
 from provisioner.cloud.transport import Timeouts, Transport
 from provisioner.commands.lock import last_run

@@ -24,7 +24,7 @@ import jsonschema_rs
 from fakes import START, SyncWorkers
 from provisioner.cli import main
 from provisioner.cloud.endpoint import Endpoint
-from provisioner.cloud.outcome import Answered, Failed, Happened
+from provisioner.cloud.exchange import Answered, Failed, Happened
 from provisioner.commands import export, manifests, remote, running, settings_file
 from provisioner.core import settings
 from provisioner.core.schema import manifest_schema

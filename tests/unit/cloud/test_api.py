@@ -10,8 +10,8 @@ from fakes import one_by_one
 from provisioner.cloud import inventory as module
 from provisioner.cloud.api import CloudTaskApi
 from provisioner.cloud.endpoint import Endpoint, parse_endpoint
-from provisioner.cloud.outcome import Answered, Failed, Happened, Lost, NotSent, Unusable
-from provisioner.cloud.pace import Pace
+from provisioner.cloud.exchange import Answered, Failed, Happened, Lost, NotSent, Unusable
+from provisioner.cloud.rate_limit import Pace
 from provisioner.core.address import TaskId
 from provisioner.core.api.calls import CreateTask, DeleteTask, EditingCall, EditingVerb, ModifyTask, Write
 from provisioner.core.api.replies import Done, EditingLock, Refused, Reply, Unknown

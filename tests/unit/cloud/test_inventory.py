@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
+from provisioner.cloud.exchange import Answered, Happened
 from provisioner.cloud.inventory import MAX_PASSES, PAGE_SIZE, Inventory
-from provisioner.cloud.outcome import Answered, Happened
-from provisioner.cloud.wire import Call
+from provisioner.cloud.wire.actions import Call
 from provisioner.errors import ApiError
 
 OFFLINE = 202

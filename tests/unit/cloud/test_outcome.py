@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioner.cloud.outcome import (
+from provisioner.cloud.exchange import (
     Answered,
     Failed,
     Happened,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.cloud.pace import Pace
+from provisioner.cloud.rate_limit import Pace
 
 
 class Clock:

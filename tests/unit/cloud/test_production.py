@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from provisioner.cloud.outcome import Answered, Failed, Happened, Lost
+from provisioner.cloud.exchange import Answered, Failed, Happened, Lost
 from provisioner.cloud.production import Productions
-from provisioner.cloud.wire import Call, run_call, run_reply
+from provisioner.cloud.wire.actions import Call
+from provisioner.cloud.wire.replies import run_reply
+from provisioner.cloud.wire.requests import run_call
 from provisioner.core.address import TaskId
 from provisioner.core.api.calls import RunTask
 from provisioner.core.api.replies import Done, Refused, Unknown

@@ -21,7 +21,7 @@ import urllib3.util.connection
 from provisioner.cloud import connection
 from provisioner.cloud import transport as module
 from provisioner.cloud.endpoint import parse_endpoint
-from provisioner.cloud.outcome import (
+from provisioner.cloud.exchange import (
     Answered,
     Failed,
     Happened,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.cloud.wire import create_call
+from provisioner.cloud.wire.requests import create_call
 from provisioner.core.address import Address
 from provisioner.core.api.calls import CreateTask
 from provisioner.core.body.normalize import Remarks, normal_task

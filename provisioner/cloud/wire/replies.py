@@ -1,19 +1,16 @@
-"""Writes and reads as API parameters, and replies as values: one function per API action.
+"""Replies as values: one function per API action.
 
-Rule: names and shapes of the API stand here and nowhere above. Nothing is guessed from a reply: a
-field of another type than the definition says makes the reply unusable, because "there is no such
-task", read out of garbage, would end in a second task.
-
-Source: the API definition, version 2021-08-20. A task of TaskType 202 is deleted by another action
-than a real-time one, and is described and listed only if its type is said; 201 is the default.
+Rule: nothing is guessed from a reply: a field of another type than the definition says makes the
+reply unusable, because "there is no such task", read out of garbage, would end in a second task.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeGuard
+from typing import TypeGuard
 
-from provisioner.cloud.outcome import Answered, Kind
+from provisioner.cloud.exchange import Answered
+from provisioner.cloud.wire.actions import DESCRIBE, LIST
+from provisioner.cloud.wire.requests import EDITING_ACTIONS, action_of
 from provisioner.core.address import TaskId
 from provisioner.core.api.calls import (
     CreateTask,
@@ -25,59 +22,14 @@ from provisioner.core.api.calls import (
     Write,
 )
 from provisioner.core.api.replies import Done, EditingLock, Refused, RemoteTask, Reply, Unknown
-from provisioner.core.jobs.job import COMMIT_TYPES, Production, Step
+from provisioner.core.jobs.job import Production
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.schema.fields import OBJECTS
-from provisioner.core.schema.fields import Kind as FieldKind
-from provisioner.core.task_types import OFFLINE, REAL_TIME, family_of
+from provisioner.core.task_types import family_of
 from provisioner.core.text import printable
 from provisioner.errors import ApiError
 
-VERSION = "2021-08-20"
-MAX_REQUEST_BYTES = 10 * 1024 * 1024
-"""Source: the vendor's limit for a POST signed with TC3-HMAC-SHA256."""
-
 _MAX_ID_LENGTH = 256
 """Many times what the service gives: a letter and a UUID, or 17 digits."""
-
-CREATE = "CreateIntegrationTask"
-MODIFY = "ModifyIntegrationTask"
-DELETE = "DeleteIntegrationTask"
-DELETE_OFFLINE = "DeleteOfflineTask"
-DESCRIBE = "DescribeIntegrationTask"
-LIST = "DescribeIntegrationTasks"
-LOCK = "LockIntegrationTask"
-UNLOCK = "UnlockIntegrationTask"
-LOCK_STATUS = "DescribeTaskLockStatus"
-ROB_LOCK = "RobAndLockIntegrationTask"
-COMMIT = "CommitIntegrationTask"
-RUN_ACTIONS: Mapping[Step, str] = {
-    Step.START: "StartIntegrationTask",
-    Step.STOP: "StopIntegrationTask",
-    Step.SUSPEND: "SuspendIntegrationTask",
-    Step.RESUME: "ResumeIntegrationTask",
-}
-"""The steps that leave the version in production as it is."""
-
-RECORD_FIELDS = frozenset(
-    name for rules in OBJECTS.values() for name, rule in rules.items() if rule.kind is FieldKind.RECORDS
-)
-"""Fields that are lists of Name and Value; in canonical form they are maps."""
-
-
-Filters: TypeAlias = Sequence[tuple[str, str]]
-"""Names and values, all of which have to fit."""
-
-IN_PRODUCTION: Filters = (("ProductionState", "true"),)
-"""Source: the China site's definition; listings show the development state unless it is asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call: the API action and its parameters."""
-
-    action: str
-    parameters: JSONObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,172 +39,6 @@ class Page:
     tasks: Sequence[RemoteTask]
     total: int | None
     """TotalCount; None if the service did not say."""
-
-
-# ── requests ────────────────────────────────────────────────────────────────
-
-
-def payload_of(call: Call) -> bytes:
-    """The body: these bytes are hashed, signed and sent.
-
-    Raises:
-        ApiError: it cannot be written as UTF-8 JSON or is larger than the service takes; nothing
-            was sent.
-    """
-    try:
-        text = json.dumps(call.parameters, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        payload = text.encode()
-    except ValueError as error:
-        # Only a number that is no number, or half of a surrogate pair: JSON has no word for them.
-        reason = "it holds half a character" if isinstance(error, UnicodeError) else "a number is not finite"
-        raise ApiError(f"A request cannot be written.\n  {call.action}: {reason}.") from error
-    if len(payload) > MAX_REQUEST_BYTES:
-        raise ApiError(
-            f"A request cannot be written.\n  {call.action}: {len(payload)} bytes, and the service takes "
-            f"{MAX_REQUEST_BYTES}."
-        )
-    return payload
-
-
-def action_of(write: Write) -> str:
-    """Name of the API action that a write becomes."""
-    match write:
-        case CreateTask():
-            return CREATE
-        case ModifyTask():
-            return MODIFY
-        case DeleteTask():
-            return DELETE_OFFLINE if write.task_type == OFFLINE else DELETE
-        case RunTask():
-            return RUN_ACTIONS.get(write.step, COMMIT)
-
-
-def kind_of(write: Write) -> Kind:
-    """What a write does at the service."""
-    match write:
-        case CreateTask():
-            return Kind.CREATE
-        case ModifyTask():
-            return Kind.MODIFY
-        case DeleteTask():
-            return Kind.DELETE
-        case RunTask():
-            return Kind.RUN
-
-
-def write_call(write: Write) -> Call:
-    """The call that a write becomes."""
-    match write:
-        case CreateTask():
-            return create_call(write)
-        case ModifyTask():
-            return modify_call(write)
-        case DeleteTask():
-            return delete_call(write)
-        case RunTask():
-            return run_call(write)
-
-
-def create_call(write: CreateTask) -> Call:
-    """CreateIntegrationTask; the project is named twice, as the documented example does."""
-    info = {"ProjectId": write.project_id, **_present(write.body)}
-    return Call(action=CREATE, parameters={"ProjectId": write.project_id, "TaskInfo": sent_form(info)})
-
-
-def modify_call(write: ModifyTask) -> Call:
-    """ModifyIntegrationTask; which task is meant is said inside TaskInfo."""
-    info = {"TaskType": REAL_TIME, **_present(write.body), "TaskId": write.task_id}
-    return Call(action=MODIFY, parameters={"ProjectId": write.project_id, "TaskInfo": sent_form(info)})
-
-
-def delete_call(write: DeleteTask) -> Call:
-    """DeleteIntegrationTask, or DeleteOfflineTask with its two further required parameters."""
-    names = {"ProjectId": write.project_id, "TaskId": write.task_id}
-    if write.task_type == OFFLINE:
-        return Call(action=DELETE_OFFLINE, parameters={**names, "OperatorName": "", "VirtualFlag": False})
-    return Call(action=DELETE, parameters=names)
-
-
-def run_call(write: RunTask) -> Call:
-    """CommitIntegrationTask with its CommitType, or one of the four that change what runs.
-
-    Source: a start from a point in time is the Event TIMESTAMP with a setting of that name.
-    """
-    names: JSONObject = {"ProjectId": write.project_id, "TaskId": write.task_id}
-    if write.step in COMMIT_TYPES:
-        kind = {"CommitType": COMMIT_TYPES[write.step], "TaskType": family_of(write.task_type)}
-        return Call(action=COMMIT, parameters={**names, **kind})
-    parameters = dict(names)
-    if write.step is Step.START and write.start_from is not None:
-        parameters["Event"] = "TIMESTAMP"
-        parameters["ExtConfig"] = [{"Name": "timestamp", "Value": str(write.start_from)}]
-    return Call(action=RUN_ACTIONS[write.step], parameters=parameters)
-
-
-def describe_call(project_id: str, task_id: TaskId, task_type: int) -> Call:
-    """DescribeIntegrationTask."""
-    parameters: JSONObject = {
-        "ProjectId": project_id,
-        "TaskId": task_id,
-        "TaskType": family_of(task_type),
-    }
-    return Call(action=DESCRIBE, parameters=parameters)
-
-
-def list_call(
-    project_id: str, task_type: int, *, page_number: int, page_size: int, filters: Filters = ()
-) -> Call:
-    """DescribeIntegrationTasks, newest first. Pages count from 1."""
-    parameters: JSONObject = {
-        "ProjectId": project_id,
-        "TaskType": task_type,
-        "PageNumber": page_number,
-        "PageSize": page_size,
-        "OrderFields": [{"Name": "CreateTime", "Direction": "DESC"}],
-    }
-    if filters:
-        listed: JSONValue = [{"Name": name, "Values": [value]} for name, value in filters]
-        parameters = {**parameters, "Filters": listed}
-    return Call(action=LIST, parameters=parameters)
-
-
-_EDITING = {
-    EditingVerb.LOOK: LOCK_STATUS,
-    EditingVerb.LOCK: LOCK,
-    EditingVerb.TAKE_OVER: ROB_LOCK,
-    EditingVerb.RELEASE: UNLOCK,
-}
-
-
-def editing_call(call: EditingCall) -> Call:
-    """One of the four actions about the editing lock; two of them take no TaskType."""
-    names: JSONObject = {"ProjectId": call.project_id, "TaskId": call.task_id}
-    if call.verb in (EditingVerb.LOOK, EditingVerb.TAKE_OVER):
-        names = {**names, "TaskType": family_of(call.task_type)}
-    return Call(action=_EDITING[call.verb], parameters=names)
-
-
-def sent_form(value: JSONValue, name: str = "") -> JSONValue:
-    """A canonical value as it is sent: maps that stand for name-value lists become such lists.
-
-    Their order is the map's own. Lists that are written as the API writes them pass as they are.
-    """
-    # Bodies are made of JSON's own types, and asking for those is far quicker than for the abstract ones.
-    if isinstance(value, dict):
-        if name in RECORD_FIELDS:
-            return [{"Name": key, "Value": item} for key, item in value.items()]
-        return {key: sent_form(item, key) for key, item in value.items()}
-    if isinstance(value, list):
-        return [sent_form(item) for item in value]
-    return value
-
-
-def _present(body: JSONObject) -> JSONObject:
-    """Without absent values: the vendor's client never sends null."""
-    return {key: value for key, value in body.items() if value is not None}
-
-
-# ── replies ─────────────────────────────────────────────────────────────────
 
 
 def write_reply(write: Write, answered: Answered) -> Reply:
@@ -386,7 +172,7 @@ def editing_reply(call: EditingCall, answered: Answered) -> EditingLock:
     Raises:
         ApiError: it does not say what it should.
     """
-    action, response = _EDITING[call.verb], answered.response
+    action, response = EDITING_ACTIONS[call.verb], answered.response
     match call.verb:
         case EditingVerb.LOOK:
             status = _object(response, "TaskLockStatus", action, answered)

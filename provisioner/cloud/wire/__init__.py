@@ -1,0 +1,1 @@
+"""Calls and replies in the words of the API."""
