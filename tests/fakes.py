@@ -46,7 +46,7 @@ from provisioner.engine.editing_lock import EditingLocks, LockPolicy
 from provisioner.engine.ports import Clock, Completed, Outside
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Settler, Window
-from provisioner.engine.steps import Context, RunLimits
+from provisioner.engine.task_steps import Context, RunLimits
 from provisioner.errors import ApiError, ApiRefusedError, StateError
 from provisioner.store.disk import Disk
 

@@ -20,7 +20,7 @@ from provisioner.core.marker import address_digest, find_marker
 from provisioner.core.schema.validation import nearest
 from provisioner.core.state.state import State
 from provisioner.core.text import printable
-from provisioner.engine import by_hand
+from provisioner.engine import manual
 from provisioner.errors import UsageError
 from provisioner.render.words import counted
 
@@ -55,7 +55,7 @@ def import_task(terminal: Terminal, options: Options, chosen: ImportOptions) -> 
         with open_remote(project.settings, machine.clock) as api:
             task = read_task(api, project_id, task_id)
         machine.backend.begin(first=machine.first_state, reserve_bytes=0)
-        by_hand.adopt(machine.backend, machine.clock, address, project_id, task, spec=spec)
+        manual.adopt(machine.backend, machine.clock, address, project_id, task, spec=spec)
         machine.backend.commit()
         left = plan_of(project, {address: spec}, machine.backend.state, targets=[address])
     terminal.result(f"Recorded: {address} is {printable(task.name)} [id={printable(task_id)}].")

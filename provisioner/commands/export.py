@@ -34,8 +34,8 @@ from provisioner.core.schema.validation import Checker
 from provisioner.core.source import Source
 from provisioner.core.state.state import State
 from provisioner.core.text import printable
-from provisioner.engine import by_hand
-from provisioner.engine.look import Named, read_each
+from provisioner.engine import manual
+from provisioner.engine.refresh import Named, read_each
 from provisioner.errors import UsageError
 from provisioner.render.plan_text import render_plan
 from provisioner.render.words import counted
@@ -202,7 +202,7 @@ class _Exporter:
         for task in tasks:
             spec = self._described(task, project_id) or self._written(task, project_id)
             if spec is not None:
-                by_hand.adopt(backend, self._machine.clock, spec.address, project_id, task, spec=spec)
+                manual.adopt(backend, self._machine.clock, spec.address, project_id, task, spec=spec)
                 self._names.add(spec.address)
                 self._result.taken[spec.address] = spec
                 self._result.left += _differences(spec, not_kept(spec.body, task.body))

@@ -18,7 +18,7 @@ from provisioner.core.text import printable
 from provisioner.core.times import utc_clock
 from provisioner.engine.run import Outcome
 from provisioner.engine.settle import Conflict, Held, Settled
-from provisioner.engine.steps import Result
+from provisioner.engine.task_steps import Result
 from provisioner.errors import ApiRefusedError, ConflictError, InterruptedRunError, OutcomeUnknownError
 from provisioner.render.apply_text import Failure, Note, Tally, Waiting, render_summary
 

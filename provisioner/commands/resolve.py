@@ -19,7 +19,7 @@ from provisioner.core.api.task_api import TaskApi
 from provisioner.core.state.state import State, WriteKind
 from provisioner.core.task_types import OFFLINE, REAL_TIME
 from provisioner.core.text import printable
-from provisioner.engine import by_hand
+from provisioner.engine import manual
 from provisioner.engine.settle import Settled
 from provisioner.errors import (
     ApiRefusedError,
@@ -104,7 +104,7 @@ def _absent(terminal: Terminal, machine: Machine, state: State, address: str) ->
             "They are listed by:\n  provisioner show"
         )
     machine.backend.begin(first=machine.first_state, reserve_bytes=0)
-    by_hand.declare_absent(machine.backend, attempt)
+    manual.declare_absent(machine.backend, attempt)
     machine.backend.commit()
     if attempt.kind is WriteKind.RUN:
         terminal.result(f"Recorded: the step of the job of {address} had no effect.")
@@ -129,7 +129,7 @@ def _adopt(
         raise UsageError("The task's project is not known.\nName it: --project-id ID")
     task = read_task(api, project_id, task_id)
     machine.backend.begin(first=machine.first_state, reserve_bytes=0)
-    by_hand.adopt(machine.backend, machine.clock, address, project_id, task)
+    manual.adopt(machine.backend, machine.clock, address, project_id, task)
     machine.backend.commit()
     terminal.result(f"Recorded: {address} is {printable(task.name)} [id={printable(task_id)}].")
     terminal.say("What it holds was not compared: the next apply sends the whole manifest.")

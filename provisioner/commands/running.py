@@ -20,11 +20,11 @@ from provisioner.core.settings import Settings
 from provisioner.core.state.state import State
 from provisioner.core.text import printable
 from provisioner.engine.editing_lock import LockPolicy
-from provisioner.engine.look import Looked, look_at
 from provisioner.engine.ports import Outside
+from provisioner.engine.refresh import Looked, look_at
 from provisioner.engine.run import Run, Wish
 from provisioner.engine.settle import SIGNATURE_SECONDS, Settled, Window
-from provisioner.engine.steps import Context, RunLimits
+from provisioner.engine.task_steps import Context, RunLimits
 from provisioner.errors import ApiError
 from provisioner.store.backend import LocalBackend
 

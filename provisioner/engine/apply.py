@@ -32,9 +32,9 @@ from provisioner.engine.editing_lock import (
     Wait,
     locked,
 )
+from provisioner.engine.job_steps import steps_of
 from provisioner.engine.ports import Outside
-from provisioner.engine.running import steps_of
-from provisioner.engine.steps import Confirm, Context, Look, Pause, Result, Saw, Send
+from provisioner.engine.task_steps import Confirm, Context, Look, Pause, Result, Saw, Send
 from provisioner.errors import ApiError, ApiUnreachableError, StateError
 
 

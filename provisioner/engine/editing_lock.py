@@ -25,7 +25,7 @@ from provisioner.core.json_types import JSONObject
 from provisioner.core.plan.drift import Observed
 from provisioner.core.plan.plan import Action, Change, Reason
 from provisioner.core.state.state import TaskRecord
-from provisioner.engine.steps import Answer, Request, Result, Send, Steps
+from provisioner.engine.task_steps import Answer, Request, Result, Send, Steps
 from provisioner.errors import ApiError, ApiUnreachableError
 
 _LONGEST_PAUSE_SECONDS = 15.0

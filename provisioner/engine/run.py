@@ -20,11 +20,11 @@ from provisioner.core.plan.plan import Action, Change, Plan
 from provisioner.core.state.state import State, TaskRecord, WriteKind
 from provisioner.engine.apply import Applied, Applier
 from provisioner.engine.editing_lock import EditingLocks, LockPolicy, NotReleased, TakenOver
-from provisioner.engine.look import Looked, look_at
 from provisioner.engine.ports import Outside, StateBackend
-from provisioner.engine.recheck import ensure_as_planned, gone_entry, observed_entries
+from provisioner.engine.precheck import ensure_as_planned, gone_entry, observed_entries
+from provisioner.engine.refresh import Looked, look_at
 from provisioner.engine.settle import Settled, Settler, Window
-from provisioner.engine.steps import Context, Result
+from provisioner.engine.task_steps import Context, Result
 from provisioner.errors import StateError
 
 _ENTRY_BYTES = 2_000

@@ -25,8 +25,8 @@ from provisioner.core.state.entries import Resolved, Verdict
 from provisioner.core.state.ledger import record_of, with_step
 from provisioner.core.state.state import Attempt, State, TaskRecord, WriteKind
 from provisioner.core.times import utc_text
-from provisioner.engine.look import would_be_listed
 from provisioner.engine.ports import StateBackend
+from provisioner.engine.refresh import would_be_listed
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError
 
 SIGNATURE_SECONDS = 300

@@ -49,7 +49,7 @@ from provisioner.core.plan.planner import make_plan
 from provisioner.core.state.state import State
 from provisioner.engine.ports import Outside
 from provisioner.engine.run import Run, Wish
-from provisioner.engine.steps import Context, RunLimits
+from provisioner.engine.task_steps import Context, RunLimits
 from provisioner.store.backend import LocalBackend
 from provisioner.store.lock import Holder
 from tally import Table

@@ -17,7 +17,7 @@ from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan import drift
 from provisioner.core.schema.fields import FieldRule
 from provisioner.core.state.state import TaskRecord
-from provisioner.engine import recheck, steps
+from provisioner.engine import precheck, task_steps
 from provisioner.store import edits
 from provisioner.store.edits import Edit
 
@@ -121,7 +121,7 @@ def _same_place(one: Path, other: Path) -> bool:
 
 def _kept_everywhere() -> AbstractContextManager[object]:
     stack = ExitStack()
-    for owner in (readback, drift, steps):
+    for owner in (readback, drift, task_steps):
         stack.enter_context(mock.patch.object(owner, "kept", _extras_count))
     return stack
 
@@ -136,5 +136,5 @@ MUTANTS = (
     Mutant("JSON is compared as text", 1, _patched(readback, "_is_same_text", _no_json)),
     Mutant("no drift at all", 0, _patched(drift, "live_body", _never_changed)),
     Mutant("one value of a file is accepted", 34, _patched(accept, "edit_file", _one_edit)),
-    Mutant("a change within what goes is written over", 46, _patched(recheck, "overlap", _same_place)),
+    Mutant("a change within what goes is written over", 46, _patched(precheck, "overlap", _same_place)),
 )

@@ -23,10 +23,10 @@ from provisioner.core.plan.drift import Observed
 from provisioner.core.plan.plan import Change
 from provisioner.core.plan.planner import make_plan
 from provisioner.core.state.state import Remote, State
-from provisioner.engine.look import look_at
 from provisioner.engine.ports import Outside
+from provisioner.engine.refresh import look_at
 from provisioner.engine.run import Outcome, Run, Wish, keep_protection
-from provisioner.engine.steps import Context, RunLimits
+from provisioner.engine.task_steps import Context, RunLimits
 from provisioner.errors import ApiError, ProvisionerError, StalePlanError, StateDamagedError, StateError
 from provisioner.store import backend as backend_module
 from provisioner.store.backend import LocalBackend

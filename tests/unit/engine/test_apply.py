@@ -29,7 +29,7 @@ from provisioner.core.state.state import WriteKind
 from provisioner.core.task_types import OFFLINE
 from provisioner.engine.apply import _Active, _send
 from provisioner.engine.editing_lock import locked
-from provisioner.engine.steps import MAX_TRIES, steps_of
+from provisioner.engine.task_steps import MAX_TRIES, steps_of
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError, StateError
 
 A, B, C, D = (spec_of(name) for name in "abcd")

@@ -23,7 +23,7 @@ from provisioner.engine.editing_lock import (
     held_by_others,
     locked,
 )
-from provisioner.engine.steps import Result, Send, Steps
+from provisioner.engine.task_steps import Result, Send, Steps
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, StateError
 
 A, B = spec_of("a"), spec_of("b")

@@ -8,7 +8,7 @@ from fakes import START, World, spec_of
 from provisioner.core.address import TaskId
 from provisioner.core.api.replies import RemoteTask
 from provisioner.core.manifest.spec import TaskSpec
-from provisioner.engine.look import Looked, look_at
+from provisioner.engine.refresh import Looked, look_at
 from provisioner.errors import ApiError, ApiRefusedError, ApiUnreachableError, CredentialsError
 
 MANY = [spec_of(f"t{number:02d}") for number in range(12)]

@@ -29,7 +29,7 @@ from provisioner.core.marker import marker_for
 from provisioner.core.plan.plan import Action
 from provisioner.core.state.state import State, WriteKind
 from provisioner.core.task_types import OFFLINE
-from provisioner.engine import by_hand
+from provisioner.engine import manual
 from provisioner.engine.run import Outcome, keep_protection
 from provisioner.errors import ApiRefusedError, ApiUnreachableError, StateError
 
@@ -296,7 +296,7 @@ def test_a_person_says_which_task_it_is() -> None:
     assert _ran(world, A).before.conflicts
     task = world.api.read("p1", task_id, 201)
     assert task is not None
-    by_hand.adopt(world.backend, world.clock, A.address, "p1", task)
+    manual.adopt(world.backend, world.clock, A.address, "p1", task)
     assert world.backend.attempts() == ()
     assert _ran(world, A).applied.failures == []
     assert world.state.tasks[A.address].task_id == task_id
@@ -309,7 +309,7 @@ def test_a_person_says_that_there_is_none() -> None:
     world.api.fates.append(LOST_BEFORE)
     _ran(world, A)
     (attempt,) = world.backend.attempts()
-    by_hand.declare_absent(world.backend, attempt)
+    manual.declare_absent(world.backend, attempt)
     assert _ran(world, A).applied.failures == []
     assert len(world.api.tasks) == 1
 

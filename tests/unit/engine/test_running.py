@@ -31,10 +31,10 @@ from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan.plan import Action, Change, Reason
 from provisioner.core.state.state import TaskRecord, WriteKind
-from provisioner.engine import by_hand
-from provisioner.engine.look import look_at
-from provisioner.engine.running import steps_of
-from provisioner.engine.steps import RunLimits
+from provisioner.engine import manual
+from provisioner.engine.job_steps import steps_of
+from provisioner.engine.refresh import look_at
+from provisioner.engine.task_steps import RunLimits
 from provisioner.errors import ApiError, ApiRefusedError, StalePlanError, StateError
 
 RUNS = RunSpec(state=RunState.RUNNING)
@@ -446,7 +446,7 @@ def test_a_discard_that_nothing_tells_of_is_left_to_a_person() -> None:
     (held,) = world.settler().settle().held
     assert "cannot be seen: say --absent if it did not" in held.why
     assert held.until == 0
-    by_hand.declare_absent(world.backend, attempt)
+    manual.declare_absent(world.backend, attempt)
     assert world.backend.attempts() == ()
     assert world.state.tasks[A].run == replace(job_of(world))
 

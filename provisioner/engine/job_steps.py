@@ -30,8 +30,8 @@ from provisioner.core.jobs.transitions import (
 from provisioner.core.plan.plan import Action, Change, Reason
 from provisioner.core.state.state import Attempt, TaskRecord, WriteKind
 from provisioner.core.task_types import OFFLINE
-from provisioner.engine import steps
-from provisioner.engine.steps import Answer, Context, Look, Pause, Request, Result, Saw, Send, Steps
+from provisioner.engine import task_steps
+from provisioner.engine.task_steps import Answer, Context, Look, Pause, Request, Result, Saw, Send, Steps
 from provisioner.errors import ApiError
 
 _FIRST_PAUSE_SECONDS = 1.0
@@ -59,7 +59,7 @@ def steps_of(change: Change, context: Context) -> Steps:
         done = Done(task_id=_task_id(change), request_id="")
         result = Result(change=change, reply=done, action="", kind=WriteKind.RUN)
     else:
-        result = yield from steps.steps_of(change, context)
+        result = yield from task_steps.steps_of(change, context)
     wish = change.spec.run if change.spec is not None else None
     if change.run is None or wish is None or not result.is_good:
         return result
@@ -173,7 +173,7 @@ class _Job:
             return Send(write=write, attempt=announced)
 
         self.action = self.context.api.action_of(write)
-        answered = yield from steps.written(self.change, attempt, self.context)
+        answered = yield from task_steps.written(self.change, attempt, self.context)
         self.sent.append(step)
         self.done |= answered.done
         return None if isinstance(answered.reply, Done) else self._ended(answered.reply)

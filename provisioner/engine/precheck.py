@@ -25,7 +25,7 @@ from provisioner.core.plan.plan import Action, Change, Reason
 from provisioner.core.state.entries import Resolved, Verdict
 from provisioner.core.state.state import State, TaskRecord
 from provisioner.core.text import printable
-from provisioner.engine.look import Looked
+from provisioner.engine.refresh import Looked
 from provisioner.errors import StalePlanError
 
 _SHOWN_TASKS = 10
