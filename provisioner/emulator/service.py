@@ -13,14 +13,14 @@ from typing import Any
 from provisioner.emulator.definition import Definition
 from provisioner.emulator.locks import Locks
 from provisioner.emulator.parameters import Checker
-from provisioner.emulator.reading import Reading
+from provisioner.emulator.reads import Reading
 from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.running import Running
 from provisioner.emulator.storage import Storage
 from provisioner.emulator.switches import Switches
 from provisioner.emulator.task import Task, edited
 from provisioner.emulator.tasks import Action, Fields, Tasks
-from provisioner.emulator.writing import Writing
+from provisioner.emulator.writes import Writing
 from provisioner.errors import UsageError
 
 _FIXED = frozenset({"TaskId", "ProjectId", "TaskType"})

@@ -16,7 +16,15 @@ from provisioner.core.documents.masking import HIDDEN
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.text import printable
-from provisioner.render.body import Pairs, block_lines, is_later, is_leaf, is_plain, item_value, items_word
+from provisioner.render.body_text import (
+    Pairs,
+    block_lines,
+    is_later,
+    is_leaf,
+    is_plain,
+    item_value,
+    items_word,
+)
 from provisioner.render.text_changes import is_long, text_lines
 from provisioner.render.words import (
     KNOWN_AFTER_APPLY,

@@ -17,10 +17,10 @@ from provisioner.core.plan.risk import by_risk
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.render.address_changes import name_blocks, rename_hint
-from provisioner.render.body import Pairs, body_lines, pair_lines
+from provisioner.render.body_text import Pairs, body_lines, pair_lines
 from provisioner.render.field_changes import Level, change_lines, shown_sides
+from provisioner.render.job_text import not_draft_lines, run_lines, wish_of
 from provisioner.render.risk_text import consequence_words, ignored_lines, remarks, risk_line
-from provisioner.render.run_text import not_draft_lines, run_lines, wish_of
 from provisioner.render.words import (
     KNOWN_AFTER_APPLY,
     SYMBOLS,

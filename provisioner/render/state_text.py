@@ -12,8 +12,8 @@ from provisioner.core.documents.plan_document import TYPE
 from provisioner.core.state.state import Attempt, State, TaskRecord
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
-from provisioner.render.body import body_lines
-from provisioner.render.run_text import job_pairs
+from provisioner.render.body_text import body_lines
+from provisioner.render.job_text import job_pairs
 from provisioner.render.words import Paint, Pen, columns, counted, family, quoted
 
 

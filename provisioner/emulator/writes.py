@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from provisioner.emulator.locks import Locks, ensure_lock
-from provisioner.emulator.nodes import with_node_ids
-from provisioner.emulator.reading import Reading
+from provisioner.emulator.node_ids import with_node_ids
+from provisioner.emulator.reads import Reading
 from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.task import (
     APPROVAL,
