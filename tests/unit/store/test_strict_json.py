@@ -114,7 +114,7 @@ def test_depth_of_values_is_measured_without_recursion() -> None:
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_deep_nesting_is_refused_without_recursion(opening: str) -> None:
     # In a process of its own: a crash of the interpreter would otherwise end the tests.
-    code = f"from provisioner.store.strict_json import *; print(parse_json({opening!r} * 100_000, 'f')[1][0])"
+    code = f"from provisioner.store.reading.strict_json import *; print(parse_json({opening!r} * 100_000, 'f')[1][0])"
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )

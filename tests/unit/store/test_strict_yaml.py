@@ -199,7 +199,7 @@ def test_alias_bound_is_counted_a_document() -> None:
 def test_alias_bomb_takes_little_memory() -> None:
     code = (
         "import resource, sys\n"
-        "from provisioner.store.strict_yaml import parse_yaml\n"
+        "from provisioner.store.reading.strict_yaml import parse_yaml\n"
         "parse_yaml('a: &a [1]\\nb: *a', 'f')\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 50 * 2**20,) * 2)\n"
