@@ -36,7 +36,7 @@ test: check
 	$(BIN)/coverage run -m pytest --numprocesses 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
-	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/*,provisioner/engine/*,provisioner/store/*'
+	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/**,provisioner/engine/**,provisioner/store/**'
 
 # Parts that do not disturb each other: make -j4 test-long. The chaos in projects of so many tasks each.
 CHAOS := 200 100 50 25

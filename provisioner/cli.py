@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from provisioner import __version__
 
 if TYPE_CHECKING:
-    from provisioner.commands.command_line import Typed
+    from provisioner.commands.parsing.parser import Typed
     from provisioner.commands.terminal import Terminal
 
 _VERSION = (["version"], ["--version"], ["-version"], ["-v"])
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments in _VERSION:
         return _print(f"provisioner {__version__}\n", otherwise="version")
     if arguments in _HELP:
-        from provisioner.commands.arguments import help_text
+        from provisioner.commands.parsing.arguments import help_text
 
         return _print(f"{help_text()}\n", otherwise="help")
     if arguments[:1] == ["__complete"]:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from provisioner.commands.command_line import take_apart
+    from provisioner.commands.parsing.parser import take_apart
     from provisioner.commands.terminal import Terminal
     from provisioner.errors import InterruptedRunError, ProvisionerError
 
@@ -57,9 +57,9 @@ def _run(arguments: list[str]) -> int:
 
 def _answer(typed: "Typed", terminal: "Terminal") -> int:
     """Give the help that was asked for, or call the function of the command with plain values."""
-    from provisioner.commands.arguments import GROUPS
-    from provisioner.commands.command_line import command_of, help_for, values_of
     from provisioner.commands.dispatch import function_of
+    from provisioner.commands.parsing.arguments import GROUPS
+    from provisioner.commands.parsing.parser import command_of, help_for, values_of
 
     is_no_command = not typed.words or (len(typed.words) == 1 and typed.words[0] in GROUPS)
     if typed.asks_for_help or is_no_command:

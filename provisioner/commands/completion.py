@@ -7,7 +7,7 @@ answer: a person in the middle of typing wants no message.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from provisioner.commands.arguments import (
+from provisioner.commands.parsing.arguments import (
     BY_NAME,
     COMMON,
     GROUPS,
@@ -17,7 +17,7 @@ from provisioner.commands.arguments import (
     find_flag,
     project_arguments,
 )
-from provisioner.commands.command_line import Flag, Typed, is_flag, take_apart, values_of
+from provisioner.commands.parsing.parser import Flag, Typed, is_flag, take_apart, values_of
 from provisioner.core.text import printable
 from provisioner.errors import ProvisionerError
 
@@ -25,57 +25,8 @@ FILES, FOLDERS = ":files", ":folders"
 """Answers that ask the shell to offer what it knows better."""
 
 _FILE_WORDS = ("FILE", "PLANFILE")
-_TASK_WORDS = ("ADDRESS", "FROM", "PREFIX")
 
-_BASH = r"""# In ~/.bashrc: source <(provisioner completion bash)
-_provisioner() {
-    local line
-    COMPREPLY=()
-    while IFS= read -r line; do
-        case $line in
-            :files) compopt -o default ;;
-            :folders) compopt -o dirnames -o nospace ;;
-            *) COMPREPLY+=("${line%%$'\t'*}") ;;
-        esac
-    done < <("${COMP_WORDS[0]/#\~/$HOME}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-}
-complete -F _provisioner provisioner
-"""
-_ZSH = r"""#compdef provisioner
-# In ~/.zshrc, after compinit: source <(provisioner completion zsh)
-_provisioner() {
-    local line
-    local -a found
-    for line in "${(@f)$("${(Q)words[1]/#\~/$HOME}" __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null)}"; do
-        case $line in
-            :files) _files ;;
-            :folders) _files -/ ;;
-            ?*) found+=("${${line//:/\\:}/$'\t'/:}") ;;
-        esac
-    done
-    (( $#found )) && _describe provisioner found
-}
-compdef _provisioner provisioner
-"""
-_FISH = r"""# In ~/.config/fish/config.fish: provisioner completion fish | source
-function __provisioner_complete
-    set -l words (commandline -opc)
-    set -l current (commandline -ct)
-    set -l program (string replace -r '^~' $HOME -- $words[1])
-    for line in ($program __complete $words[2..-1] "$current" 2>/dev/null)
-        switch $line
-            case ':files'
-                __fish_complete_path "$current"
-            case ':folders'
-                __fish_complete_directories "$current"
-            case '*'
-                echo $line
-        end
-    end
-end
-complete -c provisioner -f -a '(__provisioner_complete)'
-"""
-SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
+_TASK_WORDS = ("ADDRESS", "FROM", "PREFIX")
 
 
 def candidates(words: Sequence[str]) -> list[str]:
@@ -201,8 +152,8 @@ def _addresses(typed: Typed) -> Iterable[str]:
     Raises:
         ProvisionerError: there is no project, or its state cannot be read.
     """
-    from provisioner.commands.dispatch import options_of
-    from provisioner.commands.project import open_project
+    from provisioner.commands.parsing.parser import options_of
+    from provisioner.commands.project.project import open_project
 
     finding = {argument.names[0] for argument in project_arguments()}
     flags = tuple(flag for flag in typed.flags if flag.name in finding)

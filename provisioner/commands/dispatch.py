@@ -3,7 +3,6 @@
 Rule: a command's module is imported when the command is run, never before.
 """
 
-import os
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,12 +11,10 @@ from provisioner.commands.terminal import Terminal
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
-    from provisioner.commands.plan import Form
-    from provisioner.commands.project import Options
+    from provisioner.commands.support.plan_output import Form
+from provisioner.commands.parsing.parser import lock_timeout, options_of, seconds_of
 
 Run: TypeAlias = "Callable[[Terminal, Namespace], int]"
-
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def function_of(name: str) -> Run:
@@ -25,48 +22,20 @@ def function_of(name: str) -> Run:
     return _FUNCTIONS[name]
 
 
-def seconds_of(text: str, flag: str) -> float:
-    """A duration as Terraform's users write it: ``30``, ``30s``, ``5m``.
-
-    Raises:
-        UsageError: it is none.
-    """
-    number, unit = (text[:-1], _UNITS[text[-1:]]) if text[-1:] in _UNITS else (text, 1)
-    try:
-        seconds = float(number) * unit
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise UsageError(f"{flag} takes seconds, such as 30 or 5m, not {text!r}.")
-    return seconds
-
-
-def options_of(values: Namespace) -> "Options":
-    """What finds a project and sets its settings."""
-    from provisioner.commands.project import Options, setting_flags
-
-    environment = os.environ.get("PROVISIONER_ENV", "") if values.env is None else values.env
-    return Options(chdir=values.chdir, environment=environment, flags=setting_flags(vars(values)))
-
-
-def _lock_timeout(values: Namespace) -> float:
-    return seconds_of(values.lock_timeout, "--lock-timeout")
-
-
 def _init(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.init import init
+    from provisioner.commands.verbs.init import init
 
     return init(terminal, values.folder)
 
 
 def _validate(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.validate import validate
+    from provisioner.commands.verbs.validate import validate
 
     return validate(terminal, options_of(values), as_json=values.json)
 
 
 def _form(values: Namespace) -> "Form":
-    from provisioner.commands.plan import Form
+    from provisioner.commands.support.plan_output import Form
 
     if values.json and values.markdown:
         raise UsageError("A plan is printed in one form.\nGive --json or --markdown, not both.")
@@ -74,7 +43,7 @@ def _form(values: Namespace) -> "Form":
 
 
 def _plan(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.plan import plan
+    from provisioner.commands.verbs.plan import plan
 
     return plan(
         terminal,
@@ -103,7 +72,7 @@ def _destroy(terminal: Terminal, values: Namespace) -> int:
 
 
 def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, destroy: bool) -> int:
-    from provisioner.commands.apply import ApplyOptions, apply
+    from provisioner.commands.verbs.apply import ApplyOptions, apply
     from provisioner.engine.editing_lock import LockPolicy
 
     if not values.input and not values.auto_approve and plan_file is None:
@@ -122,7 +91,7 @@ def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, 
         refresh=values.refresh,
         verbose=values.verbose,
         wait=values.wait,
-        lock_timeout_seconds=_lock_timeout(values),
+        lock_timeout_seconds=lock_timeout(values),
         lock_policy=LockPolicy(
             wait_seconds=seconds_of(values.lock_wait, "--lock-wait"), takes_over=values.take_lock
         ),
@@ -134,7 +103,7 @@ def _carry_out(terminal: Terminal, values: Namespace, *, plan_file: str | None, 
 
 
 def _drift(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.drift import DriftOptions, drift
+    from provisioner.commands.verbs.drift import DriftOptions, drift
 
     chosen = DriftOptions(
         targets=tuple(values.target),
@@ -142,13 +111,13 @@ def _drift(terminal: Terminal, values: Namespace) -> int:
         detailed_exitcode=values.detailed_exitcode,
         verbose=values.verbose,
         accept=values.accept,
-        lock_timeout_seconds=_lock_timeout(values),
+        lock_timeout_seconds=lock_timeout(values),
     )
     return drift(terminal, options_of(values), chosen)
 
 
 def _show(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.show import show
+    from provisioner.commands.verbs.show import show
 
     return show(
         terminal,
@@ -160,38 +129,38 @@ def _show(terminal: Terminal, values: Namespace) -> int:
 
 
 def _state_list(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.show import state_list
+    from provisioner.commands.verbs.state.list import state_list
 
     return state_list(terminal, options_of(values), prefix=values.prefix, as_json=values.json)
 
 
 def _state_show(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.show import state_show
+    from provisioner.commands.verbs.state.show import state_show
 
     return state_show(terminal, options_of(values), address=values.address, as_json=values.json)
 
 
 def _state_mv(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.state import move
+    from provisioner.commands.verbs.state.mv import move
 
-    timeout = _lock_timeout(values)
+    timeout = lock_timeout(values)
     return move(terminal, options_of(values), values.source, values.target, lock_timeout_seconds=timeout)
 
 
 def _state_rm(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.state import forget
+    from provisioner.commands.verbs.state.rm import forget
 
-    return forget(terminal, options_of(values), values.addresses, lock_timeout_seconds=_lock_timeout(values))
+    return forget(terminal, options_of(values), values.addresses, lock_timeout_seconds=lock_timeout(values))
 
 
 def _state_accept(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.state import accept
+    from provisioner.commands.verbs.state.accept import accept
 
-    return accept(terminal, options_of(values), lock_timeout_seconds=_lock_timeout(values))
+    return accept(terminal, options_of(values), lock_timeout_seconds=lock_timeout(values))
 
 
 def _resolve(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.resolve import ResolveOptions, resolve
+    from provisioner.commands.verbs.resolve import ResolveOptions, resolve
 
     chosen = ResolveOptions(
         address=values.address,
@@ -199,45 +168,45 @@ def _resolve(terminal: Terminal, values: Namespace) -> int:
         absent=values.absent,
         project_id=values.project_id,
         wait=values.wait,
-        lock_timeout_seconds=_lock_timeout(values),
+        lock_timeout_seconds=lock_timeout(values),
     )
     return resolve(terminal, options_of(values), chosen)
 
 
 def _import(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.adoption import ImportOptions, import_task
+    from provisioner.commands.verbs.import_task import ImportOptions, import_task
 
     chosen = ImportOptions(
         address=values.address,
         task_id=values.task_id,
         project_id=values.project_id,
-        lock_timeout_seconds=_lock_timeout(values),
+        lock_timeout_seconds=lock_timeout(values),
     )
     return import_task(terminal, options_of(values), chosen)
 
 
 def _export(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.export import export
+    from provisioner.commands.verbs.export import export
 
-    timeout = _lock_timeout(values)
+    timeout = lock_timeout(values)
     return export(terminal, options_of(values), values.folder, lock_timeout_seconds=timeout)
 
 
 def _force_unlock(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.state import force_unlock
+    from provisioner.commands.verbs.force_unlock import force_unlock
 
     return force_unlock(terminal, options_of(values))
 
 
 def _schema(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.schemas import schema_text
+    from provisioner.commands.verbs.schema import schema_text
 
     terminal.document(schema_text(values.what))
     return 0
 
 
 def _emulator(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.emulator import serve, switches_text
+    from provisioner.commands.verbs.emulator import serve, switches_text
 
     if values.list_switches:
         terminal.result(switches_text())
@@ -246,13 +215,13 @@ def _emulator(terminal: Terminal, values: Namespace) -> int:
 
 
 def _version(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.version import version
+    from provisioner.commands.verbs.version import version
 
     return version(terminal, as_json=values.json)
 
 
 def _completion(terminal: Terminal, values: Namespace) -> int:
-    from provisioner.commands.completion import SCRIPTS
+    from provisioner.commands.parsing.shell_scripts import SCRIPTS
 
     terminal.result(SCRIPTS[values.shell])
     return 0

@@ -1,10 +1,13 @@
-"""The two families of tasks, which differ in the API actions that handle them."""
+"""The types of tasks: for Terraform there is one, and the API has two families of them."""
 
 from provisioner.core.json_types import JSONValue
 
 REAL_TIME = 201
 OFFLINE = 202
 """TaskType values."""
+
+TYPE = "wedata_integration_task"
+"""The type of every task, in the sense of Terraform's plans."""
 
 
 def family_of(task_type: JSONValue) -> int:

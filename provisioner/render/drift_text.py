@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from provisioner.core.address import Address
 from provisioner.core.body.diff import FieldChange, path_label
-from provisioner.core.documents.plan_document import TYPE
 from provisioner.core.plan.drift import Drift, Drifts
+from provisioner.core.task_types import TYPE
 from provisioner.core.text import printable
 from provisioner.render.field_changes import Level, change_lines, shown_sides
 from provisioner.render.words import Paint, Pen, address_lines, counted, quoted, value_text

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from provisioner.core.body.diff import ORDER, FieldChange, ItemKey, Path
+from provisioner.core.body.masking import HIDDEN
 from provisioner.core.body.normalize import keys_of
-from provisioner.core.documents.masking import HIDDEN
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind
 from provisioner.core.text import printable

@@ -9,11 +9,11 @@ tasks has a line for each. ``verbose`` gives every task a block of its own with 
 import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
-from provisioner.core.documents.masking import shown_body
-from provisioner.core.documents.plan_document import TYPE
+from provisioner.core.body.masking import shown_body
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.plan.plan import Action, Change, Plan, Reason
 from provisioner.core.plan.risk import by_risk
+from provisioner.core.task_types import TYPE
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.render.address_changes import name_blocks, rename_hint

@@ -7,9 +7,9 @@ own, so tasks stand in order of addresses.
 from collections.abc import Iterable, Iterator
 
 from provisioner.core.address import Address
-from provisioner.core.documents.masking import shown_body
-from provisioner.core.documents.plan_document import TYPE
+from provisioner.core.body.masking import shown_body
 from provisioner.core.state.state import Attempt, State, TaskRecord
+from provisioner.core.task_types import TYPE
 from provisioner.core.text import printable
 from provisioner.core.times import utc_text
 from provisioner.render.body_text import body_lines

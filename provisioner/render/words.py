@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from provisioner.core.body.diff import ItemKey
-from provisioner.core.documents.masking import HIDDEN, shown_body
+from provisioner.core.body.masking import HIDDEN, shown_body
 from provisioner.core.json_types import JSONValue
 from provisioner.core.plan.plan import Action
 from provisioner.core.task_types import OFFLINE

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from corpus import STACK, write_project
 from provisioner import __version__
-from provisioner.commands.manifests import load_manifests
+from provisioner.commands.project.manifests import load_manifests
 from provisioner.core.address import Address, TaskId
 from provisioner.core.manifest.parse import Defaults
 from provisioner.core.manifest.spec import TaskSpec

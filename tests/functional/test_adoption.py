@@ -141,7 +141,7 @@ def test_however_a_task_of_another_type_is_not_found(
     remote: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     """The type is not said: an offline task is found all the same, and what is nowhere is nowhere."""
-    monkeypatch.setattr("provisioner.commands.workers.SystemClock.sleep", lambda *_: None)
+    monkeypatch.setattr("provisioner.commands.support.workers.SystemClock.sleep", lambda *_: None)
     emulator.switches.set({"not_found": code})
     task_id = _made(emulator, "second", TaskType=202)
     remote.write("manifests/second.yaml", task_manifest("second", task_type=202))

@@ -7,8 +7,8 @@ from itertools import groupby
 import pytest
 
 from projects import Project, task_manifest
-from provisioner.commands.arguments import COMMANDS, all_arguments
-from provisioner.commands.command_line import Flag, Typed, take_apart
+from provisioner.commands.parsing.arguments import COMMANDS, all_arguments
+from provisioner.commands.parsing.parser import Flag, Typed, take_apart
 
 PROD = "environments:\n  prod: {endpoint: embedded}\n  apply: {endpoint: embedded}\n  plan: {endpoint: embedded}\n"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from projects import Project, task_manifest
-from provisioner.commands.arguments import COMMANDS
+from provisioner.commands.parsing.arguments import COMMANDS
 
 
 @pytest.fixture

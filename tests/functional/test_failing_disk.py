@@ -87,7 +87,7 @@ def world(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     clock = Clock()
     with EmulatorServer(switches={"calls_per_second": 0}, clock=clock.time) as emulator:
         made = World(project, emulator, clock, monkeypatch)
-        monkeypatch.setattr("provisioner.commands.remote.time", clock)
+        monkeypatch.setattr("provisioner.commands.support.remote.time", clock)
         monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
         monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
         monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)

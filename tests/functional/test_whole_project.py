@@ -79,7 +79,7 @@ def project(project: Project, emulator: EmulatorServer, monkeypatch: pytest.Monk
     ):
         monkeypatch.setenv(name, value)
     # Waits between tries are not what is tested.
-    monkeypatch.setattr("provisioner.commands.workers.SystemClock.sleep", lambda *_: None)
+    monkeypatch.setattr("provisioner.commands.support.workers.SystemClock.sleep", lambda *_: None)
     (project.root / "manifests" / "orders-to-lake.yaml").unlink()
     return project
 

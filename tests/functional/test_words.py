@@ -10,7 +10,7 @@ import pytest
 import provisioner.errors
 from projects import REPOSITORY, Project
 from provisioner import __version__
-from provisioner.commands.arguments import COMMANDS
+from provisioner.commands.parsing.arguments import COMMANDS
 from provisioner.core.settings import SETTINGS
 
 README = REPOSITORY / "README.md"

@@ -225,7 +225,7 @@ def test_the_network(
     """A key that is refused, nobody there, rubbish, no TLS, a proxy with a password, no such certificates."""
     monkeypatch.setenv("PROVISIONER_REGION", "r")
     # What is tried again need not be waited for.
-    monkeypatch.setattr("provisioner.commands.workers.SystemClock.sleep", lambda *_: None)
+    monkeypatch.setattr("provisioner.commands.support.workers.SystemClock.sleep", lambda *_: None)
     monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", OTHER)
     path("a key that is refused", _unreachable(project, monkeypatch))
     monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", KEY)

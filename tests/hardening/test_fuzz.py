@@ -30,10 +30,10 @@ from provisioner.cloud.exchange import Happened
 from provisioner.cloud.rate_limit import Pace
 from provisioner.cloud.signer import Signer
 from provisioner.cloud.transport import Timeouts, Transport
-from provisioner.commands.lock import last_run
-from provisioner.commands.manifests import load_manifests
-from provisioner.commands.project import problem_text
-from provisioner.commands.settings_file import read_settings
+from provisioner.commands.project.manifests import load_manifests
+from provisioner.commands.project.project import problem_text
+from provisioner.commands.project.settings_file import read_settings
+from provisioner.commands.support.lock import last_run
 from provisioner.core.address import Address, TaskId
 from provisioner.core.api.calls import CreateTask, DeleteTask, ModifyTask
 from provisioner.core.api.replies import Done, Refused, Unknown

@@ -25,7 +25,9 @@ from fakes import START, SyncWorkers
 from provisioner.cli import main
 from provisioner.cloud.endpoint import Endpoint
 from provisioner.cloud.exchange import Answered, Failed, Happened
-from provisioner.commands import export, manifests, remote, running, settings_file
+from provisioner.commands.project import manifests, settings_file
+from provisioner.commands.support import machine, remote
+from provisioner.commands.verbs import export
 from provisioner.core import settings
 from provisioner.core.schema import manifest_schema
 from provisioner.core.schema.validation import Checker
@@ -202,8 +204,8 @@ def in_this_process() -> Iterator[None]:
         for owner, name, value in (
             (remote, "Transport", _Transport),
             (remote, "time", _Clock()),
-            (running, "SystemClock", _Clock),
-            (running, "ThreadWorkers", _workers),
+            (machine, "SystemClock", _Clock),
+            (machine, "ThreadWorkers", _workers),
             (export, "ThreadWorkers", _workers),
             (Checker, "_compiled", property(_compiled_once)),
             (manifests, "manifest_schema", cache(manifest_schema.manifest_schema)),

@@ -14,7 +14,7 @@ from unittest import mock
 
 from builders import STACK
 from fakes import ORIGIN, START, WINDOW, WINDOW_SECONDS, SyncWorkers, WatchedDisk
-from provisioner.commands.outcome import _exit_code
+from provisioner.commands.support.outcome import _exit_code
 from provisioner.core.address import Address, TaskId
 from provisioner.core.jobs.job import Job
 from provisioner.core.manifest.spec import TaskSpec

@@ -13,16 +13,16 @@ from typing import Any
 
 from provisioner.core.address import Address
 from provisioner.core.body.diff import FieldChange, ItemKey, path_label
-from provisioner.core.documents.masking import HIDDEN, masked, shown_body
+from provisioner.core.body.masking import HIDDEN, masked, shown_body
 from provisioner.core.jobs.job import RunChange
 from provisioner.core.plan.plan import Action, Change, Plan
 from provisioner.core.plan.risk import cannot_be_cleared, consequence_of, field_effect
 from provisioner.core.schema.consequence import Consequence
+from provisioner.core.task_types import TYPE
 from provisioner.core.text import printable, printable_lines
 
 FORMAT_VERSION = "1.0"
 
-TYPE = "wedata_integration_task"
 
 _FEW = 100
 """Changes that are laid out for people."""

@@ -15,6 +15,7 @@ from provisioner.core.body.normalize import Remarks, compared, merged, normal_ta
 from provisioner.core.jobs.codec import start_moment
 from provisioner.core.jobs.job import RUN, OnChange, RunSpec, RunState
 from provisioner.core.json_types import JSONObject, JSONValue
+from provisioner.core.manifest.problem import Problem
 from provisioner.core.manifest.spec import Removal, TaskSpec, spec_digest, task_type_of
 from provisioner.core.schema.validation import Checker, Fault, Path, path_text, shown
 from provisioner.core.source import Source
@@ -48,6 +49,19 @@ class Parsed:
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     removal: Removal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """One file, parsed."""
+
+    path: str
+    digest: str
+    """Of its bytes."""
+
+    specs: tuple[TaskSpec, ...]
+    problems: tuple[Problem, ...]
+    removals: tuple[Removal, ...] = ()
 
 
 def parse(document: JSONValue, source: Source, checker: Checker, defaults: Defaults) -> Parsed:

@@ -24,9 +24,9 @@ from typing import Any, cast
 
 from provisioner.core.jobs.codec import decode_run, encode_run
 from provisioner.core.json_types import JSONValue
-from provisioner.core.state.codec import decode_attempt, decode_record, encode_attempt, encode_record
 from provisioner.core.state.entries import Entry, Finished, Header, Intent, Ran, Rejected, Resolved, Verdict
 from provisioner.core.state.ledger import damaged_journal
+from provisioner.core.state.snapshot import decode_attempt, decode_record, encode_attempt, encode_record
 from provisioner.errors import StateDamagedError
 
 FORMAT = 1

@@ -19,12 +19,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
-from provisioner.core.address import Address
+from provisioner.core.address import Address, TaskId
 from provisioner.core.body.lazy import Unread, held
-from provisioner.core.jobs.codec import encode_run
+from provisioner.core.jobs.codec import decode_run, encode_run, step_of
 from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.state.codec import decode_attempt, encode_attempt, read_record, typed, written_fields
-from provisioner.core.state.state import Attempt, Remote, State, TaskRecord
+from provisioner.core.state.state import Attempt, Remote, State, TaskRecord, WriteKind
 from provisioner.errors import StateDamagedError
 
 FORMAT = 1
@@ -38,6 +37,9 @@ _SPEC_BEGINS = b'\n   "spec": {\n'
 _SPEC_ENDS = b"\n   }"
 
 _CHECKSUM = re.compile(rb'"checksum": *"([0-9a-f]{64})"')
+_FIELDS = sorted(TaskRecord.__dataclass_fields__)
+
+_FIELDS_WITHOUT_RUN = [name for name in _FIELDS if name != "run"]
 
 
 def encode(state: State, tool_version: str) -> bytes:
@@ -129,18 +131,18 @@ def _state(document: Mapping[str, Any], unread: Iterator[Unread]) -> State:
         KeyError, TypeError, ValueError: not of the right shape.
     """
     return State(
-        lineage=typed(document["lineage"], str),
-        stack=typed(document["stack"], str),
-        serial=typed(document["serial"], int),
-        seq=typed(document["seq"], int),
-        swallowed=typed(document["swallowed"], str),
-        sent=tuple(typed(journal, str) for journal in typed(document.get("sent", []), list)),
-        remote=Remote(typed(document["endpoint"], str), typed(document["region"], str)),
-        fence=typed(document["fence"], int),
+        lineage=_typed(document["lineage"], str),
+        stack=_typed(document["stack"], str),
+        serial=_typed(document["serial"], int),
+        seq=_typed(document["seq"], int),
+        swallowed=_typed(document["swallowed"], str),
+        sent=tuple(_typed(journal, str) for journal in _typed(document.get("sent", []), list)),
+        remote=Remote(_typed(document["endpoint"], str), _typed(document["region"], str)),
+        fence=_typed(document["fence"], int),
         tasks={
-            Address(key): read_record(value, unread) for key, value in typed(document["tasks"], dict).items()
+            Address(key): _record(value, unread) for key, value in _typed(document["tasks"], dict).items()
         },
-        open={Address(key): decode_attempt(value) for key, value in typed(document["open"], dict).items()},
+        open={Address(key): decode_attempt(value) for key, value in _typed(document["open"], dict).items()},
     )
 
 
@@ -223,7 +225,7 @@ def _attempt_block(attempt: Attempt) -> bytes:
 
 def _record_block(record: TaskRecord) -> bytes:
     """One field a line, TaskInfo's fields and its nodes too."""
-    lines = [b'   "%s": %s' % (name.encode(), _field(record, name)) for name in written_fields(record)]
+    lines = [b'   "%s": %s' % (name.encode(), _field(record, name)) for name in _written_fields(record)]
     return b"{\n%s\n  }" % b",\n".join(lines)
 
 
@@ -247,3 +249,93 @@ def _body_block(body: JSONObject) -> str:
             lines.append(f"    {_text(name)}: {_text(value)}")
     inner = ",\n".join(lines)
     return f"{{\n{inner}\n   }}" if lines else "{}"
+
+
+def encode_attempt(attempt: Attempt) -> dict[str, JSONValue]:
+    """An attempt as JSON, for the snapshot and the journal."""
+    return {name: cast("JSONValue", getattr(attempt, name)) for name in Attempt.__dataclass_fields__}
+
+
+def decode_attempt(value: object) -> Attempt:
+    """An attempt from JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: not of the right shape.
+    """
+    fields = _typed(value, dict)
+    task_id, kind = fields["task_id"], WriteKind(_typed(fields["kind"], str))
+    if kind is WriteKind.RUN:
+        step_of(_typed(fields["spec"], dict))
+    return Attempt(
+        address=Address(_typed(fields["address"], str)),
+        kind=kind,
+        attempt=_typed(fields["attempt"], str),
+        project_id=_typed(fields["project_id"], str),
+        task_type=_typed(fields["task_type"], int),
+        task_id=None if task_id is None else TaskId(_typed(task_id, str)),
+        spec=_typed(fields["spec"], dict),
+        digest=_typed(fields["digest"], str),
+        protected=_typed(fields["protected"], bool),
+        timestamp=_typed(fields["timestamp"], int),
+        payload_digest=_typed(fields["payload_digest"], str),
+        marked=_typed(fields["marked"], bool),
+    )
+
+
+def encode_record(record: TaskRecord) -> dict[str, JSONValue]:
+    """A record as JSON, for the journal."""
+    fields = {name: cast("JSONValue", getattr(record, name)) for name in _written_fields(record)}
+    return {**fields, "run": encode_run(record.run)} if record.run is not None else fields
+
+
+def decode_record(value: object) -> TaskRecord:
+    """A record from JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: not of the right shape.
+    """
+    return _record(value, iter(()))
+
+
+def _written_fields(record: TaskRecord) -> list[str]:
+    """The fields that are written; what is not managed leaves no trace."""
+    return _FIELDS if record.run is not None else _FIELDS_WITHOUT_RUN
+
+
+def _record(value: object, unread: Iterator[Unread]) -> TaskRecord:
+    """A record from JSON; a spec that is null is the next unread one.
+
+    Raises:
+        KeyError, TypeError, ValueError: not of the right shape.
+    """
+    fields = _typed(value, dict)
+    task_id = TaskId(_typed(fields["task_id"], str))
+    if not task_id:
+        raise ValueError("a task has an empty task_id")
+    spec = fields["spec"]
+    if spec is None:
+        spec = next(unread, None)
+    return TaskRecord(
+        project_id=_typed(fields["project_id"], str),
+        task_id=task_id,
+        task_type=_typed(fields["task_type"], int),
+        spec=spec if isinstance(spec, Unread) else _typed(spec, dict),
+        digest=_typed(fields["digest"], str),
+        request_id=_typed(fields["request_id"], str),
+        applied_at=_typed(fields["applied_at"], str),
+        protected=_typed(fields["protected"], bool),
+        attempt=_typed(fields["attempt"], str),
+        marked_as=_typed(fields["marked_as"], str),
+        run=decode_run(_typed(fields["run"], dict)) if "run" in fields else None,
+    )
+
+
+def _typed(value: object, kind: type[Any]) -> Any:  # noqa: ANN401  # narrowed by the caller's field
+    """The value, if it is of that JSON type.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(f"{json.dumps(value)[:60]} stands where a {kind.__name__} belongs")
+    return value

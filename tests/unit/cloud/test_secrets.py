@@ -26,7 +26,7 @@ SECRET_NAMES = {"headers", "environ", "secret_key", "token", "payload", "authori
 
 def _dataclasses() -> Iterator[type[Any]]:
     for package in (provisioner.cloud, provisioner.core):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for value in vars(importlib.import_module(found.name)).values():
                 if isinstance(value, type) and dataclasses.is_dataclass(value):
                     yield value

@@ -7,15 +7,9 @@ from pathlib import Path
 import pytest
 
 from corpus import manifest
-from provisioner.commands import manifests
-from provisioner.commands.manifests import (
-    ManifestReader,
-    Manifests,
-    load_manifests,
-    name_place,
-    packed,
-    unpacked,
-)
+from provisioner.commands.project import manifests
+from provisioner.commands.project.manifests import ManifestReader, Manifests, load_manifests, name_place
+from provisioner.commands.project.packing import packed, unpacked
 from provisioner.core.address import Address
 from provisioner.core.manifest.parse import Defaults
 from provisioner.core.source import Source

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from provisioner.commands.processes import processes_for, shared
+from provisioner.commands.project.processes import processes_for, shared
 
 PARTS = [["a", "b"], ["c"], ["d", "e"]]
 JOINED = [b"ab", b"c", b"de"]

@@ -8,7 +8,7 @@ import pytest
 
 from fakes import FakeClock
 from provisioner.cloud.endpoint import parse_endpoint
-from provisioner.commands.remote import open_remote, proxies, trusted
+from provisioner.commands.support.remote import open_remote, proxies, trusted
 from provisioner.core.settings import Settings
 from provisioner.errors import UsageError
 

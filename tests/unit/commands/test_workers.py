@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from provisioner.commands.workers import ThreadWorkers, gathered
+from provisioner.commands.support.workers import ThreadWorkers, gathered
 from provisioner.engine.ports import Completed
 
 

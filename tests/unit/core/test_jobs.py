@@ -21,16 +21,16 @@ from provisioner.core.json_types import JSONValue
 from provisioner.core.manifest.parse import Defaults, Parsed, parse
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan.drift import as_observed, find_drift, job_drift, with_job
-from provisioner.core.plan.job_guard import ensure_possible, ensure_state_kept
+from provisioner.core.plan.guard import ensure_possible, ensure_state_kept
 from provisioner.core.plan.plan import Action, Plan, Reason
 from provisioner.core.plan.planner import make_plan
 from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker, path_text
 from provisioner.core.source import Source
-from provisioner.core.state.codec import encode_record
 from provisioner.core.state.entries import Entry, Finished, Intent, Ran, Resolved, Verdict
 from provisioner.core.state.journal import decode, encode_entry, encode_header
 from provisioner.core.state.ledger import fold
+from provisioner.core.state.snapshot import encode_record
 from provisioner.core.state.state import State, TaskRecord, WriteKind
 from provisioner.errors import StateDamagedError, UsageError
 from records import some_attempt, some_header, some_record, some_state

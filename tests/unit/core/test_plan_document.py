@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import a_node, a_plan, a_record, a_spec, a_state, an_attempt
-from provisioner.core.documents.masking import HIDDEN, shown_body
+from provisioner.core.body.masking import HIDDEN, shown_body
 from provisioner.core.documents.plan_document import encode, to_document
 from provisioner.core.documents.plan_reader import decides_the_same, decode
 from provisioner.core.documents.plan_schema import plan_schema

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from provisioner.commands.schemas import schema_text
+from provisioner.commands.verbs.schema import schema_text
 from provisioner.core.json_types import JSONValue
 from provisioner.core.schema.fields import OBJECTS, TASK, Kind, Role
 from provisioner.core.schema.manifest_schema import DIALECT, manifest_schema, task_definitions

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from provisioner.commands.drift_seen import Seen
+from provisioner.commands.support.comparison import Seen
 from provisioner.core.address import Address
 from provisioner.core.body.diff import FieldChange, path_label
 from provisioner.core.body.locate import spot_of

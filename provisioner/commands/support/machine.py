@@ -4,11 +4,11 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from provisioner.commands.outcome import settled_lines
-from provisioner.commands.project import Project
-from provisioner.commands.reporter import ApplyReporter
+from provisioner.commands.project.project import Project
+from provisioner.commands.support.outcome import settled_lines
+from provisioner.commands.support.reporter import ApplyReporter
+from provisioner.commands.support.workers import Interrupt, SystemClock, ThreadWorkers
 from provisioner.commands.terminal import Terminal
-from provisioner.commands.workers import Interrupt, SystemClock, ThreadWorkers
 from provisioner.core.address import Address
 from provisioner.core.api.task_api import TaskApi
 from provisioner.core.manifest.spec import TaskSpec

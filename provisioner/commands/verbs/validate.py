@@ -2,8 +2,8 @@
 
 import json
 
-from provisioner.commands.manifests import Manifests
-from provisioner.commands.project import Options, Project, check_project, problem_text
+from provisioner.commands.project.manifests import Manifests
+from provisioner.commands.project.project import Options, Project, check_project, problem_text
 from provisioner.commands.terminal import Terminal
 from provisioner.core.manifest.problem import Problem
 from provisioner.errors import ManifestError

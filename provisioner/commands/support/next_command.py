@@ -6,7 +6,7 @@ command that names it. So it repeats the flags of that one, and every word is qu
 
 from collections.abc import Sequence
 
-from provisioner.commands.project import Options
+from provisioner.commands.project.project import Options
 from provisioner.core.settings import BY_NAME
 from provisioner.core.text import shell_word
 

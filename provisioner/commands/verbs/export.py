@@ -9,14 +9,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from provisioner.commands.lock import locked
-from provisioner.commands.manifests import Manifests
-from provisioner.commands.plan import load_state, plan_of, read_manifests
-from provisioner.commands.project import Options, Project, open_project
-from provisioner.commands.remote import open_remote
-from provisioner.commands.running import Machine
+from provisioner.commands.project.manifests import Manifests
+from provisioner.commands.project.project import Options, Project, open_project
+from provisioner.commands.support.lock import locked
+from provisioner.commands.support.machine import Machine
+from provisioner.commands.support.planning import load_state, plan_of, read_manifests
+from provisioner.commands.support.remote import open_remote
+from provisioner.commands.support.workers import ThreadWorkers
 from provisioner.commands.terminal import Terminal
-from provisioner.commands.workers import ThreadWorkers
 from provisioner.core.address import Address
 from provisioner.core.api.replies import RemoteTask
 from provisioner.core.api.task_api import TaskApi

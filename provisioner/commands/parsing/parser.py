@@ -5,13 +5,14 @@ with one dash or two, with ``=`` or without; whether it takes a value is looked 
 arguments. ``--`` ends the flags. argparse is left with what it does well: operands and defaults.
 """
 
+import os
 import re
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from provisioner.commands.arguments import (
+from provisioner.commands.parsing.arguments import (
     BY_NAME,
     COMMON,
     GROUPS,
@@ -26,8 +27,12 @@ from provisioner.core.schema.validation import nearest
 from provisioner.core.text import printable
 from provisioner.errors import UsageError
 
+if TYPE_CHECKING:
+    from provisioner.commands.project.project import Options
+
 _HELP = ("--help", "--h")
 _NEGATIVE = re.compile(r"-\.?[0-9]")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -159,6 +164,39 @@ def values_of(command: Command, typed: Typed) -> Namespace:
     # Set here, because argparse does not know --flag=false.
     vars(values).update(switches)
     return values
+
+
+def seconds_of(text: str, flag: str) -> float:
+    """A duration as Terraform's users write it: ``30``, ``30s``, ``5m``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    number, unit = (text[:-1], _UNITS[text[-1:]]) if text[-1:] in _UNITS else (text, 1)
+    try:
+        seconds = float(number) * unit
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UsageError(f"{flag} takes seconds, such as 30 or 5m, not {text!r}.")
+    return seconds
+
+
+def options_of(values: Namespace) -> "Options":
+    """What finds a project and sets its settings."""
+    from provisioner.commands.project.project import Options, setting_flags
+
+    environment = os.environ.get("PROVISIONER_ENV", "") if values.env is None else values.env
+    return Options(chdir=values.chdir, environment=environment, flags=setting_flags(vars(values)))
+
+
+def lock_timeout(values: Namespace) -> float:
+    """Seconds to wait for the lock of the state.
+
+    Raises:
+        UsageError: what was typed is no duration.
+    """
+    return seconds_of(values.lock_timeout, "--lock-timeout")
 
 
 def _known(flag: Flag, known: Mapping[str, Argument], command: Command) -> Argument:

@@ -15,7 +15,7 @@ from provisioner.cloud.metadata import fetch_metadata
 from provisioner.cloud.rate_limit import Pace
 from provisioner.cloud.renewal import CredentialProvider, Credentials
 from provisioner.cloud.transport import Transport
-from provisioner.commands.workers import gathered
+from provisioner.commands.support.workers import gathered
 from provisioner.core.api.signing import Credential
 from provisioner.core.api.task_api import TaskApi
 from provisioner.core.settings import Settings

@@ -6,17 +6,16 @@ give the same specs and problems, in the same order.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from provisioner import __version__
-from provisioner.commands.settings_file import located
+from provisioner.commands.project.settings_file import located
 from provisioner.core.address import Address
-from provisioner.core.body.lazy import Unread, held
+from provisioner.core.body.lazy import held
 from provisioner.core.jobs.codec import packed_run, unpacked_run
-from provisioner.core.json_types import JSONObject, JSONValue
-from provisioner.core.manifest.parse import MOVED_FROM, Defaults, Parsed, parse
+from provisioner.core.json_types import JSONValue
+from provisioner.core.manifest.parse import MOVED_FROM, Defaults, Parsed, ReadFile, parse
 from provisioner.core.manifest.problem import Problem, Severity
 from provisioner.core.manifest.spec import Removal, TaskSpec, collect
 from provisioner.core.plan.moves import NameFault, Names, name_faults, names_of
@@ -65,19 +64,6 @@ class Manifests:
         return [problem for problem in self.problems if problem.severity is Severity.WARNING]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadFile:
-    """One file that was parsed."""
-
-    path: str
-    digest: str
-    """Of its bytes."""
-
-    specs: tuple[TaskSpec, ...]
-    problems: tuple[Problem, ...]
-    removals: tuple[Removal, ...] = ()
-
-
 def load_manifests(
     path: str, defaults: Defaults, *, state: State | None = None, cache: ManifestCache | None = None
 ) -> Manifests:
@@ -113,9 +99,6 @@ def cache_key(defaults: Defaults) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
-# ── parsing ─────────────────────────────────────────────────────────────────
-
-
 class ManifestReader:
     """Parses and checks files, one by one."""
 
@@ -139,6 +122,8 @@ class ManifestReader:
 
     def read_packed(self, names: Sequence[str]) -> bytes:
         """What several files say, as bytes for ``unpacked``."""
+        from provisioner.commands.project.packing import packed
+
         return packed(self.read(name) for name in names)
 
 
@@ -147,102 +132,12 @@ def _parsed(names: Sequence[str], reader: ManifestReader) -> Iterator[ReadFile]:
     if len(names) < 2 * LEAST_FILES:
         yield from map(reader.read, names)
         return
-    from provisioner.commands.processes import processes_for, shared
+    from provisioner.commands.project.packing import unpacked
+    from provisioner.commands.project.processes import processes_for, shared
 
     count = processes_for(len(names), least=LEAST_FILES)
     for answer in shared([names[first::count] for first in range(count)], reader.read_packed):
         yield from unpacked(answer)
-
-
-def packed(files: Iterable[ReadFile]) -> bytes:
-    """Files as bytes: a line of JSON that says everything but the bodies, and then those.
-
-    So what comes from another process costs little to take over, and what nobody looks at stays small.
-    """
-    rows, bodies = [], []
-    for file in files:
-        specs = []
-        for spec in file.specs:
-            texts = [_text(spec.body)]
-            if spec.create_body is not spec.body:
-                texts.append(_text(spec.create_body))
-            bodies += texts
-            specs.append(_row(spec, [len(text) for text in texts]))
-        problems = [_problem_row(problem) for problem in file.problems]
-        removals = [(one.address, _place_row(one.source), one.destroy) for one in file.removals]
-        rows.append((file.path, file.digest, specs, problems, removals))
-    return b"\n".join([json.dumps(rows).encode(), b"".join(bodies)])
-
-
-def unpacked(data: bytes) -> Iterator[ReadFile]:
-    """The files again; their bodies are read when somebody asks for them."""
-    end = data.index(b"\n")
-    begin = end + 1
-    for path, digest, rows, problems, removed in json.loads(data[:end]):
-        specs = []
-        for row, lengths in rows:
-            bodies = []
-            for length in lengths:
-                bodies.append(Unread(path, data, begin, begin + length))
-                begin += length
-            specs.append(_spec(row, bodies[0], bodies[-1]))
-        removals = tuple(
-            Removal(address=Address(address), source=Source(*place), destroy=destroy)
-            for address, place, destroy in removed
-        )
-        found = tuple(_problem(*problem) for problem in problems)
-        yield ReadFile(path, digest, tuple(specs), found, removals)
-
-
-def _text(body: JSONObject) -> bytes:
-    return json.dumps(body).encode()
-
-
-def _row(spec: TaskSpec, lengths: list[int]) -> object:
-    return (
-        spec.address,
-        _place_row(spec.source),
-        spec.project_id,
-        spec.task_type,
-        spec.digest,
-        spec.prevent_destroy,
-        spec.ignore_changes,
-        spec.moved_from,
-        packed_run(spec.run),
-    ), lengths
-
-
-def _place_row(place: Source) -> tuple[str, int, int]:
-    return place.file, place.line, place.column
-
-
-def _spec(row: Sequence[Any], body: Unread, create_body: Unread) -> TaskSpec:
-    address, place, project_id, task_type, digest, prevent_destroy, ignore_changes, moved_from, run = row
-    return TaskSpec(
-        address=Address(address),
-        source=Source(*place),
-        project_id=project_id,
-        task_type=task_type,
-        body=body,
-        create_body=create_body,
-        digest=digest,
-        prevent_destroy=prevent_destroy,
-        ignore_changes=tuple(ignore_changes),
-        moved_from=tuple(moved_from),
-        run=unpacked_run(run),
-    )
-
-
-def _problem_row(problem: Problem) -> object:
-    source = problem.source
-    return source.file, source.line, source.column, problem.message, problem.severity
-
-
-def _problem(file: str, line: int, column: int, message: str, severity: str) -> Problem:
-    return Problem(Source(file, line, column), message, Severity(severity))
-
-
-# ── the cache ───────────────────────────────────────────────────────────────
 
 
 def _unchanged(name: str, cache: ManifestCache, state: State) -> Sequence[TaskSpec]:
@@ -293,9 +188,6 @@ def _head(spec: TaskSpec) -> Head:
         moved_from=spec.moved_from,
         run=packed_run(spec.run),
     )
-
-
-# ── words ───────────────────────────────────────────────────────────────────
 
 
 def _problems(loaded: LoadedFile, index: int, parsed: Parsed) -> list[Problem]:

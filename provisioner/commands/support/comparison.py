@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from provisioner.commands.plan import ensure_one_each, load_state, read_manifests
-from provisioner.commands.project import Project, ensure_targets
-from provisioner.commands.running import Machine
+from provisioner.commands.project.project import Project, ensure_targets
+from provisioner.commands.support.machine import Machine
+from provisioner.commands.support.planning import ensure_one_each, load_state, read_manifests
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
 from provisioner.core.api.task_api import TaskApi

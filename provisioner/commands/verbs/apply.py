@@ -10,21 +10,21 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from provisioner.commands.lock import locked
-from provisioner.commands.manifests import Manifests
-from provisioner.commands.next_command import next_command
-from provisioner.commands.outcome import conclude
-from provisioner.commands.plan import (
+from provisioner.commands.project.manifests import Manifests
+from provisioner.commands.project.project import Options, Project, ensure_targets, open_project
+from provisioner.commands.support.lock import locked
+from provisioner.commands.support.machine import Machine, RunChoice
+from provisioner.commands.support.next_command import next_command
+from provisioner.commands.support.outcome import conclude
+from provisioner.commands.support.planning import (
     ensure_one_each,
     limits_of,
     load_state,
     plan_of,
     read_manifests,
-    read_saved,
 )
-from provisioner.commands.project import Options, Project, ensure_targets, open_project
-from provisioner.commands.remote import open_remote
-from provisioner.commands.running import Machine, RunChoice
+from provisioner.commands.support.remote import open_remote
+from provisioner.commands.support.saved_plan import read_saved
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address
 from provisioner.core.api.task_api import TaskApi
@@ -32,8 +32,7 @@ from provisioner.core.documents.plan_document import to_document
 from provisioner.core.documents.plan_reader import decides_the_same
 from provisioner.core.manifest.spec import TaskSpec
 from provisioner.core.plan.drift import Observed
-from provisioner.core.plan.guard import ensure_allowed
-from provisioner.core.plan.job_guard import ensure_possible, ensure_state_kept, loses_state
+from provisioner.core.plan.guard import ensure_allowed, ensure_possible, ensure_state_kept, loses_state
 from provisioner.core.plan.moves import NO_NAMES, rearranged
 from provisioner.core.plan.plan import Plan
 from provisioner.core.state.state import State

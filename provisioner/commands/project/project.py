@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from provisioner import __version__
-from provisioner.commands.manifests import Manifests, cache_key, load_manifests
-from provisioner.commands.settings_file import enter_root, read_settings
+from provisioner.commands.project.manifests import Manifests, cache_key, load_manifests
+from provisioner.commands.project.settings_file import enter_root, read_settings
 from provisioner.core.address import Address
 from provisioner.core.manifest.problem import Problem, Severity
 from provisioner.core.plan.moves import NO_NAMES, Names, current

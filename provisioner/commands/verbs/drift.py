@@ -7,13 +7,13 @@ what is here, under the lock, and nothing at the service.
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from provisioner.commands.accept import Accepted, Taken, accept
-from provisioner.commands.drift_seen import Seen, see
-from provisioner.commands.lock import locked
-from provisioner.commands.plan import CHANGES
-from provisioner.commands.project import Options, open_project
-from provisioner.commands.remote import open_remote
-from provisioner.commands.running import Machine
+from provisioner.commands.project.project import Options, open_project
+from provisioner.commands.support.acceptance import Accepted, Taken, accept
+from provisioner.commands.support.comparison import Seen, see
+from provisioner.commands.support.lock import locked
+from provisioner.commands.support.machine import Machine
+from provisioner.commands.support.plan_output import CHANGES
+from provisioner.commands.support.remote import open_remote
 from provisioner.commands.terminal import Terminal
 from provisioner.core.documents.drift_document import drift_document
 from provisioner.core.documents.plan_document import document_text

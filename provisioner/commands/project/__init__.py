@@ -1,0 +1,1 @@
+"""The project on disk: its settings, its manifests, its state file."""

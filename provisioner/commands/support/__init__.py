@@ -1,0 +1,1 @@
+"""What commands work with while they run."""
