@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from projects import REPOSITORY
 from provisioner.core.api.signing import Credential, authorization
 from provisioner.emulator import definition
 from provisioner.emulator.gateway import MAX_BODY_BYTES, Call, Gateway, Request
@@ -14,9 +14,7 @@ from provisioner.emulator.refused import RefusedError
 from provisioner.emulator.switches import SWITCHES, Switches
 from provisioner.errors import UsageError
 
-VECTORS = json.loads((Path(__file__).parents[1] / "golden" / "signing" / "vectors.json").read_text())[
-    "vectors"
-]
+VECTORS = json.loads((REPOSITORY / "tests" / "golden" / "signing" / "vectors.json").read_text())["vectors"]
 NOW = 1_700_000_000
 CREDENTIAL = Credential("AKIDEXAMPLE0001", "EXAMPLEKEY0001")
 OTHER_CREDENTIAL = Credential("AKIDEXAMPLE0002", "EXAMPLEKEY0002")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from projects import REPOSITORY
 from provisioner.cloud.wire.requests import create_call
 from provisioner.core.address import Address
 from provisioner.core.api.calls import CreateTask
@@ -18,7 +19,6 @@ from provisioner.core.schema.manifest_schema import manifest_schema
 from provisioner.core.schema.validation import Checker, path_text
 from provisioner.core.source import Source
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 CHECKER = Checker(manifest_schema())
 HERE = Source("a.yaml", 1, 1)
 BODY = json.loads((REPOSITORY / "tests/golden/manifest/vendor-body.json").read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from builders import a_node, a_plan, a_record, a_removal, a_spec, a_state, an_attempt, an_origin, columns
+from projects import REPOSITORY
 from provisioner.core.address import TaskId
 from provisioner.core.documents.plan_document import encode, to_document
 from provisioner.core.documents.plan_reader import decode
@@ -24,7 +25,6 @@ from provisioner.core.state.state import WriteKind
 from provisioner.render.plan_markdown import render_markdown
 from provisioner.render.plan_text import render_plan
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 GOLDEN = REPOSITORY / "tests" / "golden" / "plan"
 
 _SQL = "select id,\n       amount,\n       created_at\nfrom orders\nwhere amount > 0\n  and paid\norder by id\nlimit 10"

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from projects import REPOSITORY
 from provisioner.core.api import signing
 
-FILE = Path(__file__).resolve().parents[2] / "golden" / "signing" / "vectors.json"
+FILE = REPOSITORY / "tests" / "golden" / "signing" / "vectors.json"
 VECTORS: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["vectors"]
 
 every_vector = pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])

@@ -3,18 +3,17 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from projects import REPOSITORY
 from provisioner.commands.verbs.schema import schema_text
 from provisioner.core.json_types import JSONValue
 from provisioner.core.schema.fields import OBJECTS, TASK, Kind, Role
 from provisioner.core.schema.manifest_schema import DIALECT, manifest_schema, task_definitions
 from provisioner.core.schema.validation import Checker
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 NAMES = ["manifest", "settings"]
 
 

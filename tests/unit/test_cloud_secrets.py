@@ -10,6 +10,7 @@ import pytest
 
 import provisioner.cloud
 import provisioner.core
+import provisioner.store
 from provisioner.cloud.credentials import ID, KEY, Found, _Search
 from provisioner.cloud.endpoint import parse_endpoint
 from provisioner.cloud.renewal import CredentialProvider
@@ -25,7 +26,7 @@ SECRET_NAMES = {"headers", "environ", "secret_key", "token", "payload", "authori
 
 
 def _dataclasses() -> Iterator[type[Any]]:
-    for package in (provisioner.cloud, provisioner.core):
+    for package in (provisioner.cloud, provisioner.core, provisioner.store):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for value in vars(importlib.import_module(found.name)).values():
                 if isinstance(value, type) and dataclasses.is_dataclass(value):

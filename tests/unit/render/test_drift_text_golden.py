@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from builders import a_node, a_record, a_spec, a_state
+from projects import REPOSITORY
 from provisioner.core.address import Address, TaskId
 from provisioner.core.documents.drift_document import drift_document
 from provisioner.core.documents.drift_schema import drift_schema
@@ -19,7 +20,6 @@ from provisioner.core.plan.drift import Drifts, find_drift
 from provisioner.core.text import printable_lines
 from provisioner.render.drift_text import render_drift
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 GOLDEN = REPOSITORY / "tests" / "golden" / "drift"
 
 Case = tuple[Drifts, Mapping[Address, str]]

@@ -4,7 +4,6 @@ import copy
 import json
 import random
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from projects import REPOSITORY
 from provisioner.core.address import ADDRESS_PATTERN
 from provisioner.core.json_types import JSONValue
 from provisioner.core.schema.manifest_schema import manifest_schema
@@ -20,7 +20,7 @@ from provisioner.core.settings import settings_schema
 
 MANIFEST = Checker(manifest_schema())
 SETTINGS = Checker(settings_schema())
-GOLDEN = Path(__file__).resolve().parents[2] / "golden/manifest"
+GOLDEN = REPOSITORY / "tests" / "golden/manifest"
 
 
 def with_info(**fields: JSONValue) -> JSONValue:

@@ -1,14 +1,13 @@
 """The field table agrees with the API definition, name by name."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from projects import REPOSITORY
 from provisioner.core.schema.fields import OBJECTS, TASK, FieldRule, Kind, Role
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 DEFINED: dict[str, list[dict[str, Any]]] = json.loads(
     (REPOSITORY / "provisioner/emulator/api.json").read_text(encoding="utf-8")
 )["objects"]

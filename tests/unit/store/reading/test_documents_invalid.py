@@ -1,7 +1,7 @@
 """Every file in tests/manifests/invalid has exactly the problems in the .expected file beside it.
 
-After a change of words: ``python tests/unit/store/test_invalid_manifests.py`` writes them anew; read
-the difference like code.
+After a change of words: ``python tests/unit/store/reading/test_documents_invalid.py`` writes them anew;
+read the difference like code.
 """
 
 import os
@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.store.reading.documents import load_documents
 
-ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "manifests", "invalid")
+ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..", "manifests", "invalid")
 NAMES = sorted(name for name in os.listdir(ROOT) if not name.endswith(".expected"))
 
 
