@@ -146,6 +146,8 @@ def test_the_readme_says_of_every_action_of_the_api_what_it_is_for() -> None:
     declared = json.loads((REPOSITORY / "provisioner" / "emulator" / "api.json").read_text())["actions"]
     rows = re.findall(r"^\| (\w+) \| (.+) \|$", _between("actions"), re.MULTILINE)[1:]
     assert sorted(action for action, _ in rows) == sorted(declared)
-    named = set(re.findall(r'"(\w+)"', (REPOSITORY / "provisioner" / "cloud" / "wire.py").read_text()))
+    named = set(
+        re.findall(r'"(\w+)"', (REPOSITORY / "provisioner" / "cloud" / "wire" / "actions.py").read_text())
+    )
     used = {action for action, text in rows if not text.startswith("— ")}
     assert used == named & set(declared)
