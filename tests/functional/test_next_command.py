@@ -124,7 +124,9 @@ def test_the_lock_names_the_command_that_holds_it(
             told.append(command)
             raise KeyboardInterrupt
 
-    where = "commands.apply._Command.read" if "apply" in arguments else "store.backend.LocalBackend.load"
+    where = (
+        "commands.verbs.apply._Command.read" if "apply" in arguments else "store.backend.LocalBackend.load"
+    )
     monkeypatch.setattr(f"provisioner.{where}", look)
     assert project.run(*arguments).code == 130
     assert told == [name]
