@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -169,7 +169,7 @@ class _Clock:
         World.now += seconds
 
 
-def _workers(_count: int) -> SyncWorkers:
+def _workers(_count: int, _should_stop: Callable[[], bool] | None = None) -> SyncWorkers:
     """One call after another, in whatever order."""
     return SyncWorkers(_Clock(), World.current.random.randrange)
 

@@ -117,7 +117,7 @@ class Machine:
         )
         outside = Outside(
             backend=self.backend,
-            workers=ThreadWorkers(settings.parallelism),
+            workers=ThreadWorkers(settings.parallelism, self.interrupt.is_set),
             clock=self.clock,
             reporter=self.reporter,
             parallelism=settings.parallelism,

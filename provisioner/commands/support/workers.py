@@ -1,5 +1,6 @@
 """Threads that carry calls, and the wish of a person to stop. See ``engine.ports``."""
 
+import math
 import queue
 import signal
 import threading
@@ -13,11 +14,19 @@ from provisioner.engine.ports import Completed
 
 T = TypeVar("T")
 
+LONGEST_WAIT_SECONDS = 0.25
+"""How long the main thread waits at most before it goes on for a moment.
+
+Python handles a signal when the main thread next executes something. A signal that arrives just before a
+wait begins, or in another thread, does not end that wait.
+"""
+
 
 class ThreadWorkers:
     """A few daemon threads: they must not keep a process alive that was told twice to stop."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, should_stop: Callable[[], bool] = lambda: False) -> None:
+        self._should_stop = should_stop
         self._work: queue.SimpleQueue[tuple[int, Callable[[], object]] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Completed | Exception] = queue.SimpleQueue()
         self._count = count
@@ -36,7 +45,7 @@ class ThreadWorkers:
         """See ``Workers.wait``. Work that raised is a bug: it ends the run, which would wait for ever."""
         completed: list[Completed] = []
         try:
-            completed.append(_unless_raised(self._done.get(timeout=timeout_seconds)))
+            completed.append(_unless_raised(self._next(timeout_seconds)))
             while True:
                 completed.append(_unless_raised(self._done.get_nowait()))
         except queue.Empty:
@@ -51,6 +60,21 @@ class ThreadWorkers:
                 self._work.get_nowait()
         for _ in range(self._started):
             self._work.put(None)
+
+    def _next(self, timeout_seconds: float | None) -> Completed | Exception:
+        """Wait for the next result.
+
+        Raises:
+            queue.Empty: the time is over, or the user asked to stop.
+        """
+        until = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while True:
+            left = max(0.0, until - time.monotonic())
+            try:
+                return self._done.get(timeout=min(left, LONGEST_WAIT_SECONDS))
+            except queue.Empty:
+                if left <= LONGEST_WAIT_SECONDS or self._should_stop():
+                    raise
 
     def _run(self) -> None:
         while (given := self._work.get()) is not None:
@@ -97,7 +121,10 @@ class Interrupt:
 
     def wait(self, seconds: float) -> None:
         """Sleep, but not longer than until the person asks."""
-        self._asked.wait(seconds)
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._asked.wait(min(left, LONGEST_WAIT_SECONDS)):
+                return
 
     @contextmanager
     def listening(self) -> Iterator[None]:

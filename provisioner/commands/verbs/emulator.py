@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Sequence
 
+from provisioner.commands.support.workers import LONGEST_WAIT_SECONDS
 from provisioner.commands.terminal import Terminal
 from provisioner.emulator.faults import Kind
 from provisioner.emulator.folder import FolderError
@@ -33,7 +34,8 @@ def serve(terminal: Terminal, *, port: str, data: str | None, switches: Sequence
         signal.signal(name, lambda *_: stopped.set())
     with server:
         terminal.result(_greeting(server.url))
-        stopped.wait()
+        while not stopped.wait(LONGEST_WAIT_SECONDS):
+            pass
     return 0
 
 

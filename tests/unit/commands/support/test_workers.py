@@ -1,11 +1,14 @@
 """Threads that carry calls: everything that ended is handed back, and a bug ends the wait."""
 
+import signal
 import threading
+import time
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from provisioner.commands.support.workers import ThreadWorkers, gathered
+from provisioner.commands.support.workers import Interrupt, SystemClock, ThreadWorkers, gathered
 from provisioner.engine.ports import Completed
 
 
@@ -66,3 +69,72 @@ def test_gathered_work_that_nobody_waits_for_any_more_does_not_begin() -> None:
         thread.join(60)
         assert not thread.is_alive()
     assert 2 not in begun
+
+
+# ── signals ─────────────────────────────────────────────────────────────────
+
+
+def _interrupt_elsewhere() -> None:
+    """A signal that another thread takes. It ends no wait of the main thread.
+
+    One that arrives in the moment before the main thread begins to wait does not either.
+    """
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+
+def test_ctrl_c_is_heard_while_every_call_is_under_way() -> None:
+    """Not only when the next one ends, which may take a minute and a half."""
+    heard = threading.Event()
+    interrupt = Interrupt(lambda _: heard.set())
+    workers = ThreadWorkers(1)
+
+    def call() -> bool:
+        _interrupt_elsewhere()
+        return heard.wait(60)
+
+    with interrupt.listening():
+        workers.submit(1, call)
+        assert workers.wait(None) == [Completed(1, True)]
+
+
+@pytest.mark.parametrize("timeout", [None, 3600.0])
+def test_ctrl_c_ends_a_wait_for_which_nothing_has_ended(timeout: float | None) -> None:
+    """What is paused is woken then, and given up."""
+    interrupt = Interrupt(lambda _: None)
+    workers, go_on = ThreadWorkers(1, interrupt.is_set), threading.Event()
+
+    def call() -> bool:
+        _interrupt_elsewhere()
+        return go_on.wait(60)
+
+    with interrupt.listening():
+        workers.submit(1, call)
+        assert workers.wait(timeout) == []
+        go_on.set()
+        completed: list[Completed] = []
+        while not completed:
+            completed = workers.wait(timeout)
+    assert completed == [Completed(1, True)]
+
+
+def test_ctrl_c_ends_a_sleep() -> None:
+    """Windows are minutes long."""
+    interrupt = Interrupt(lambda _: None)
+    with interrupt.listening():
+        threading.Thread(target=_interrupt_elsewhere).start()
+        SystemClock(interrupt).sleep(3600)
+        assert interrupt.is_set()
+
+
+_WAITS: dict[str, Callable[[float], object]] = {
+    "for a call": ThreadWorkers(1).wait,
+    "for time": SystemClock(Interrupt(print)).sleep,
+}
+
+
+@pytest.mark.parametrize("kind", _WAITS)
+def test_a_wait_lasts_as_long_as_was_asked(kind: str) -> None:
+    """Also where that is longer than the moments it is made of."""
+    before = time.monotonic()
+    _WAITS[kind](0.6)
+    assert time.monotonic() - before >= 0.6
