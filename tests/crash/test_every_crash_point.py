@@ -16,28 +16,16 @@ from random import Random
 import pytest
 
 from builders import STACK
-from fakes import (
-    LOST_AFTER,
-    LOST_BEFORE,
-    OK,
-    ORIGIN,
-    STATUSES,
-    WINDOW,
-    WINDOW_SECONDS,
-    FakeClock,
-    FakeTaskApi,
-    Fate,
-    ListReporter,
-    MemoryDisk,
-    SyncWorkers,
-    Trouble,
-    WatchedDisk,
-    When,
-    desired_of,
-    first_state,
-    late,
-    spec_of,
-)
+from fakes.actions import STATUSES
+from fakes.api import FakeTaskApi
+from fakes.clock import FakeClock
+from fakes.disk import MemoryDisk
+from fakes.fates import LOST_AFTER, LOST_BEFORE, OK, Fate, late
+from fakes.reporter import ListReporter
+from fakes.specs import desired_of, spec_of
+from fakes.trouble import Trouble, WatchedDisk, When
+from fakes.workers import SyncWorkers
+from fakes.world import ORIGIN, WINDOW, WINDOW_SECONDS, first_state
 from provisioner.core.address import Address
 from provisioner.core.api.calls import SignedWrite
 from provisioner.core.api.replies import Reply

@@ -14,7 +14,7 @@ from itertools import count
 
 import pytest
 
-from fakes import Trouble, WatchedDisk, When
+from fakes.trouble import Trouble, WatchedDisk, When
 from projects import Project, Ran, task_manifest
 from provisioner.core.state.state import State
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer

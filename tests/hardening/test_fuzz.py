@@ -20,7 +20,7 @@ import pytest
 from urllib3 import HTTPResponse
 
 from builders import PROJECT, STACK, a_plan, a_record, a_spec, a_state, an_attempt
-from fakes import one_by_one
+from fakes.workers import one_by_one
 from mutations import mutated
 from projects import REPOSITORY
 from provisioner.cloud import transport as transports

@@ -21,7 +21,8 @@ from unittest import mock
 
 import jsonschema_rs
 
-from fakes import START, SyncWorkers
+from fakes.clock import START
+from fakes.workers import SyncWorkers
 from provisioner.cli import main
 from provisioner.cloud.endpoint import Endpoint
 from provisioner.cloud.exchange import Answered, Failed, Happened

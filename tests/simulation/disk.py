@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from fakes import MemoryDisk, _Inode
+from fakes.disk import Inode, MemoryDisk
 from simulation.choices import Choices
 
 
@@ -36,7 +36,7 @@ class SimulatedDisk(MemoryDisk):
         """Another disk with the same content; nothing is open, and temporary files mean nothing."""
         twin = SimulatedDisk()
         inodes = {
-            inode: _Inode(inode.now, inode.durable)
+            inode: Inode(inode.now, inode.durable)
             for inode in {*self._names.values(), *self._durable_names.values()}
         }
         twin._names = {path: inodes[inode] for path, inode in self._names.items() if _counts(path)}
@@ -67,7 +67,7 @@ class SimulatedDisk(MemoryDisk):
 
     def cut(self, choices: Choices) -> None:
         """Cut the power; what becomes of what was not synced is chosen."""
-        kept: dict[str, _Inode] = {}
+        kept: dict[str, Inode] = {}
         for path in sorted({*self._names, *self._durable_names}):
             new, old = self._names.get(path), self._durable_names.get(path)
             inode = old if new is old or not _counts(path) or not choices.variant(2) else new
@@ -96,18 +96,18 @@ class SimulatedDisk(MemoryDisk):
         self._names.pop(path, None)
         self._durable_names.pop(path, None)
         if data is not None:
-            self._names[path] = self._durable_names[path] = _Inode(data, data)
+            self._names[path] = self._durable_names[path] = Inode(data, data)
 
 
 def _counts(path: str) -> bool:
     return not path.endswith(".tmp")
 
 
-def _content(inode: _Inode | None) -> tuple[bytes | None, bytes | None]:
+def _content(inode: Inode | None) -> tuple[bytes | None, bytes | None]:
     return (None, None) if inode is None else (inode.now, inode.durable)
 
 
-def _remains(inode: _Inode, choices: Choices) -> bytes:
+def _remains(inode: Inode, choices: Choices) -> bytes:
     """Lost, the first half of what is new, the second half of it, or all of it."""
     now, durable = inode.now, inode.durable
     first, last = _changed(now, durable)

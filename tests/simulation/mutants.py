@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
-from fakes import WINDOW_SECONDS, MemoryDisk, WatchedDisk
+from fakes.disk import MemoryDisk
+from fakes.trouble import WatchedDisk
+from fakes.world import WINDOW_SECONDS
 from provisioner.core.api.calls import CreateTask, SignedWrite, Write
 from provisioner.core.api.replies import Listing, Refused, RemoteTask, Reply, Unknown
 from provisioner.core.body.readback import not_kept

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from builders import a_spec
-from fakes import WINDOW_SECONDS
+from fakes.world import WINDOW_SECONDS
 from provisioner.core.jobs.job import OnChange, RunSpec, RunState
 from provisioner.core.json_types import JSONObject
 from provisioner.core.manifest.spec import TaskSpec

@@ -11,7 +11,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import cast
 
-from fakes import COMMIT, CREATE, DELETE, DELETE_OFFLINE, LAG_SECONDS, MODIFY, RUN_ACTIONS, START, STATUSES
+from fakes.actions import COMMIT, CREATE, DELETE, DELETE_OFFLINE, MODIFY, RUN_ACTIONS, STATUSES
+from fakes.clock import START
+from fakes.world import LAG_SECONDS
 from provisioner.core.address import TaskId
 from provisioner.core.api.calls import (
     CreateTask,

@@ -13,7 +13,10 @@ from typing import cast
 from unittest import mock
 
 from builders import STACK
-from fakes import ORIGIN, START, WINDOW, WINDOW_SECONDS, SyncWorkers, WatchedDisk
+from fakes.clock import START
+from fakes.trouble import WatchedDisk
+from fakes.workers import SyncWorkers
+from fakes.world import ORIGIN, WINDOW, WINDOW_SECONDS
 from provisioner.commands.support.outcome import _exit_code
 from provisioner.core.address import Address, TaskId
 from provisioner.core.jobs.job import Job

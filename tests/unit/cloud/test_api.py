@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakes import one_by_one
+from fakes.workers import one_by_one
 from provisioner.cloud import inventory as module
 from provisioner.cloud.api import CloudTaskApi
 from provisioner.cloud.endpoint import Endpoint, parse_endpoint

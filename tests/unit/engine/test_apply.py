@@ -5,21 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from fakes import (
-    CREATE,
-    DELETE,
-    DELETE_OFFLINE,
-    LOST_AFTER,
-    LOST_BEFORE,
-    MODIFY,
-    OK,
-    Fate,
-    SlowWorkers,
-    World,
-    late,
-    refused,
-    spec_of,
-)
+from fakes.actions import CREATE, DELETE, DELETE_OFFLINE, MODIFY
+from fakes.fates import LOST_AFTER, LOST_BEFORE, OK, Fate, late, refused
+from fakes.specs import spec_of
+from fakes.workers import SlowWorkers
+from fakes.world import World
 from provisioner.core.api.calls import CreateTask, ModifyTask
 from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.json_types import JSONObject

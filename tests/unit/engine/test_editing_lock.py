@@ -6,7 +6,10 @@ from dataclasses import replace
 import pytest
 
 from builders import an_attempt
-from fakes import COMMIT, CREATE, DELETE, LOST_AFTER, MODIFY, RUN_ACTIONS, US, World, refused, spec_of
+from fakes.actions import COMMIT, CREATE, DELETE, MODIFY, RUN_ACTIONS, US
+from fakes.fates import LOST_AFTER, refused
+from fakes.specs import spec_of
+from fakes.world import World
 from provisioner.core.address import TaskId
 from provisioner.core.api.calls import RunTask
 from provisioner.core.api.replies import Done, EditingLock, Refused, Unknown

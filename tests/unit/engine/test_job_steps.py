@@ -8,21 +8,10 @@ from typing import Any
 import pytest
 
 from builders import a_record
-from fakes import (
-    COMMIT,
-    DELETE,
-    LOST_AFTER,
-    LOST_BEFORE,
-    MODIFY,
-    OK,
-    STATUSES,
-    WINDOW_SECONDS,
-    Fate,
-    World,
-    late,
-    refused,
-    spec_of,
-)
+from fakes.actions import COMMIT, DELETE, MODIFY, STATUSES
+from fakes.fates import LOST_AFTER, LOST_BEFORE, OK, Fate, late, refused
+from fakes.specs import spec_of
+from fakes.world import WINDOW_SECONDS, World
 from provisioner.core.address import Address, TaskId
 from provisioner.core.api.replies import Done, Listing, Refused, Unknown
 from provisioner.core.jobs.codec import step_document

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from builders import STACK
-from fakes import CREATE, DELETE, LAG_SECONDS, MODIFY, World, spec_of
+from fakes.actions import CREATE, DELETE, MODIFY
+from fakes.specs import spec_of
+from fakes.world import LAG_SECONDS, World
 from provisioner.core.address import TaskId
 from provisioner.core.json_types import JSONObject, JSONValue
 from provisioner.core.manifest.spec import TaskSpec

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from fakes import START, World, spec_of
+from fakes.clock import START
+from fakes.specs import spec_of
+from fakes.world import World
 from provisioner.core.address import TaskId
 from provisioner.core.api.replies import RemoteTask
 from provisioner.core.manifest.spec import TaskSpec

@@ -6,22 +6,12 @@ from dataclasses import replace
 import pytest
 
 from builders import STACK, a_removal
-from fakes import (
-    CREATE,
-    DELETE,
-    LAG_SECONDS,
-    LOST_AFTER,
-    LOST_BEFORE,
-    MODIFY,
-    OK,
-    START,
-    WINDOW_SECONDS,
-    Fate,
-    MemoryBackend,
-    World,
-    refused,
-    spec_of,
-)
+from fakes.actions import CREATE, DELETE, MODIFY
+from fakes.backend import MemoryBackend
+from fakes.clock import START
+from fakes.fates import LOST_AFTER, LOST_BEFORE, OK, Fate, refused
+from fakes.specs import spec_of
+from fakes.world import LAG_SECONDS, WINDOW_SECONDS, World
 from provisioner.core.address import TaskId
 from provisioner.core.api.replies import Done, Refused, Unknown
 from provisioner.core.manifest.spec import TaskSpec

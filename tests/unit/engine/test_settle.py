@@ -6,19 +6,11 @@ from dataclasses import replace
 import pytest
 
 from builders import STACK
-from fakes import (
-    CREATE,
-    LAG_SECONDS,
-    LOST_AFTER,
-    LOST_BEFORE,
-    MODIFY,
-    START,
-    WINDOW_SECONDS,
-    Fate,
-    World,
-    late,
-    spec_of,
-)
+from fakes.actions import CREATE, MODIFY
+from fakes.clock import START
+from fakes.fates import LOST_AFTER, LOST_BEFORE, Fate, late
+from fakes.specs import spec_of
+from fakes.world import LAG_SECONDS, WINDOW_SECONDS, World
 from provisioner.core.address import TaskId
 from provisioner.core.marker import marker_for
 from provisioner.core.plan.plan import Action, Reason

@@ -18,7 +18,10 @@ from typing import Any
 import pytest
 
 from builders import STACK
-from fakes import Memory, MemoryBackend, MemoryDisk, Trouble, WatchedDisk, When, first_state
+from fakes.backend import Memory, MemoryBackend
+from fakes.disk import MemoryDisk
+from fakes.trouble import Trouble, WatchedDisk, When
+from fakes.world import first_state
 from provisioner.core.address import Address, TaskId
 from provisioner.core.state.entries import Entry, Finished, Intent, Rejected
 from provisioner.core.state.ledger import fold

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes import Trouble, WatchedDisk, When
+from fakes.trouble import Trouble, WatchedDisk, When
 from provisioner.store.disk import Disk, write_atomic
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from fakes import FakeClock
+from fakes.clock import FakeClock
 from provisioner.cloud.endpoint import parse_endpoint
 from provisioner.commands.support.remote import open_remote, proxies, trusted
 from provisioner.core.settings import Settings
