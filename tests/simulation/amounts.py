@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 IS_LONG = os.environ.get("SIMULATION") == "long"
 
@@ -19,6 +20,14 @@ DEEP_SEEDS = range(
 """A long run that was ended goes on with the first seed that it has not played."""
 
 HISTORIES, HISTORY_STEPS = (20_000, 100) if IS_LONG else (300, 40)
+
+
+def blocks_of(seeds: range) -> list[range]:
+    """These seeds in so many tests that several workers share them; a long run is one test."""
+    count = 1 if IS_LONG else 8
+    edges = [len(seeds) * number // count for number in range(count + 1)]
+    return [seeds[first:last] for first, last in pairwise(edges)]
+
 
 _WITH_PAIRS = frozenset(
     {"create, at the end of the window", "create two", "paused", "paused, two", "all but the lock lost"}
@@ -39,7 +48,10 @@ class _Batch:
 
 
 def played(play: Callable[[int], str], seeds: range) -> Iterator[str]:
-    """Play these seeds on the processors there are; yields what is broken."""
+    """Play these seeds, those of a long run on the processors there are; yields what is broken."""
+    if not IS_LONG:
+        yield from _broken_in(_Batch(play, seeds))
+        return
     size = max(1, min(500, len(seeds) // PROCESSES))
     batches = [_Batch(play, seeds[first : first + size]) for first in range(0, len(seeds), size)]
     context = multiprocessing.get_context("fork")
@@ -47,7 +59,7 @@ def played(play: Callable[[int], str], seeds: range) -> Iterator[str]:
         found = 0
         for done, broken in enumerate(pool.imap_unordered(_broken_in, batches), 1):
             found += len(broken)
-            if IS_LONG and (done % 100 == 0 or broken):
+            if done % 100 == 0 or broken:
                 # A long run that is ended before its end has told what it found so far.
                 print(
                     f"{min(done * size, len(seeds)):,} of {len(seeds):,} seeds, {found} violations",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulation.amounts import DEEP_SEEDS, HISTORIES, HISTORY_STEPS, budget_of, played
+from simulation.amounts import DEEP_SEEDS, HISTORIES, HISTORY_STEPS, blocks_of, budget_of, played
 from simulation.explorer import Explorer, Found
 from simulation.histories import deep, history
 from simulation.mutants import MUTANTS, SNAPSHOT_NOT_LOOKED_AT, Mutant
@@ -26,6 +26,10 @@ def _untraced() -> Iterator[None]:
     sys.settrace(trace)
 
 
+def _name_of(seeds: range) -> str:
+    return f"{seeds.start}-{seeds.stop - 1}"
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
 def test_every_schedule_within_the_budget_keeps_every_promise(scenario: Scenario, tried: Table) -> None:
     """Kills, power cuts, errors of the disk, and every fate of a send, in every combination."""
@@ -35,17 +39,19 @@ def test_every_schedule_within_the_budget_keeps_every_promise(scenario: Scenario
     assert explored.found is None, str(explored.found)
 
 
-def test_random_schedules_of_many_addresses_keep_every_promise(tried: Table) -> None:
+@pytest.mark.parametrize("seeds", blocks_of(DEEP_SEEDS), ids=_name_of)
+def test_random_schedules_of_many_addresses_keep_every_promise(seeds: range, tried: Table) -> None:
     """5 to 40 addresses and several faults a run."""
-    tried("random deep schedules", len(DEEP_SEEDS))
-    broken = list(played(_play_deep, DEEP_SEEDS))
+    tried("random deep schedules", len(seeds))
+    broken = list(played(_play_deep, seeds))
     assert broken == [], "\n".join(broken[:10])
 
 
-def test_random_histories_keep_every_promise(tried: Table) -> None:
+@pytest.mark.parametrize("seeds", blocks_of(range(HISTORIES)), ids=_name_of)
+def test_random_histories_keep_every_promise(seeds: range, tried: Table) -> None:
     """People edit, apply, lose the state, restore a backup, and copy and edit in the console."""
-    tried(f"random histories of {HISTORY_STEPS} steps", HISTORIES)
-    broken = list(played(_play_history, range(HISTORIES)))
+    tried(f"random histories of {HISTORY_STEPS} steps", len(seeds))
+    broken = list(played(_play_history, seeds))
     assert broken == [], "\n".join(broken[:10])
 
 

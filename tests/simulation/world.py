@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import count
 from typing import cast
 from unittest import mock
@@ -25,6 +26,8 @@ from provisioner.core.marker import without_marker
 from provisioner.core.plan.drift import Observed
 from provisioner.core.plan.plan import Change
 from provisioner.core.plan.planner import make_plan
+from provisioner.core.state import journal as journals
+from provisioner.core.state import snapshot as snapshots
 from provisioner.core.state.state import Remote, State
 from provisioner.engine.ports import Outside
 from provisioner.engine.refresh import look_at
@@ -112,8 +115,14 @@ IDS = _Ids()
 
 @contextmanager
 def replayable() -> Iterator[None]:
-    """While ``with`` lasts, nothing is random."""
-    with mock.patch.object(backend_module, "secrets", IDS):
+    """While ``with`` lasts, nothing is random, and equal files are decoded once: what they say is a value."""
+    # A mutant may have loaded what is remembered.
+    _loaded.cache_clear()
+    with (
+        mock.patch.object(backend_module, "secrets", IDS),
+        mock.patch.object(snapshots, "decode", lru_cache(maxsize=10_000)(snapshots.decode)),
+        mock.patch.object(journals, "decode", lru_cache(maxsize=10_000)(journals.decode)),
+    ):
         yield
 
 
@@ -264,7 +273,7 @@ class World:
         Raises:
             StateError: it cannot be trusted.
         """
-        return LocalBackend(PATH, stack=STACK, tool_version="1", disk=self.disk).load()
+        return _state_on(self.disk)
 
     # ── what people and time do ─────────────────────────────────────────────
 
@@ -405,13 +414,25 @@ class World:
         }
 
     def _ensure_recorded_durably(self, wanted: Manifests) -> None:
-        disk = self.disk.durable()
         try:
-            state = LocalBackend(PATH, stack=STACK, tool_version="1", disk=disk).load()
+            state = _state_on(self.disk.durable())
         except StateError as error:
             raise BrokenPromiseError(f"success, but the durable state is refused: {error}") from error
         if not make_plan(wanted, state, ORIGIN).is_empty:
             raise BrokenPromiseError("success, but not everything is recorded durably")
+
+
+def _state_on(disk: SimulatedDisk) -> State:
+    return _loaded(disk.content(SNAPSHOT), disk.content(JOURNAL))
+
+
+@lru_cache(maxsize=10_000)
+def _loaded(snapshot: bytes | None, journal: bytes | None) -> State:
+    """The state in a snapshot and a journal. What is loaded follows from their bytes alone."""
+    disk = SimulatedDisk()
+    disk.put(SNAPSHOT, snapshot)
+    disk.put(JOURNAL, journal)
+    return LocalBackend(PATH, stack=STACK, tool_version="1", disk=disk).load()
 
 
 def _applied(client: Client, outside: Outside, wanted: Manifests, *, wait: bool) -> Outcome:
