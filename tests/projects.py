@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli import main
+from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -65,6 +66,14 @@ def new_project(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     made = Project(root, capsys)
     assert made.run("init").code == 0
     return made
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, emulator: EmulatorServer) -> None:
+    """Make an emulator the endpoint of every project, with no limit worth mentioning on its calls."""
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
+    monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
+    monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
 
 
 def unmeasured() -> dict[str, str]:

@@ -1,18 +1,33 @@
 """Fixtures for tests that run the whole program."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from projects import REPOSITORY, Project, new_project
+from projects import REPOSITORY, Project, connect, new_project
+from provisioner.emulator.server import EmulatorServer
 
 
 @pytest.fixture
 def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Project:
     """A new project as ``init`` makes it, with the embedded emulator."""
     return new_project(tmp_path, capsys, monkeypatch)
+
+
+@pytest.fixture
+def emulator() -> Iterator[EmulatorServer]:
+    """An emulator outside the program's own process."""
+    with EmulatorServer(switches={"calls_per_second": 0}) as server:
+        yield server
+
+
+@pytest.fixture
+def remote(project: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The project with that emulator as its endpoint."""
+    connect(monkeypatch, emulator)
+    return project
 
 
 @pytest.fixture

@@ -1,34 +1,22 @@
 """Tasks that exist become tasks of this project, and nothing is sent for it."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from projects import Project, task_manifest
 from provisioner.core.address import Address
 from provisioner.core.marker import marker_for
-from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from provisioner.emulator.server import EmulatorServer
 
 PROJECT_ID = "17865298918277529"
 
 
 @pytest.fixture
-def emulator() -> Iterator[EmulatorServer]:
-    """An emulator outside the program's own process."""
-    with EmulatorServer(switches={"calls_per_second": 0}) as server:
-        yield server
-
-
-@pytest.fixture
-def remote(project: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project without manifests whose endpoint is that emulator."""
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
-    monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
-    monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
-    (project.root / "manifests" / "orders-to-lake.yaml").unlink()
-    return project
+def remote(remote: Project) -> Project:
+    """A project without manifests whose endpoint is the emulator."""
+    (remote.root / "manifests" / "orders-to-lake.yaml").unlink()
+    return remote
 
 
 def _made(emulator: EmulatorServer, name: str, *, project_id: str = PROJECT_ID, **info: object) -> str:

@@ -1,40 +1,25 @@
 """What is destroyed, and how a person is kept from destroying what was not meant."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from projects import Project, task_manifest
-from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from provisioner.emulator.server import EmulatorServer
 
 TASKS = 12
 
 
 @pytest.fixture
-def emulator() -> Iterator[EmulatorServer]:
-    """An emulator outside the program's own process."""
-    with EmulatorServer(switches={"calls_per_second": 0}) as server:
-        yield server
-
-
-@pytest.fixture
-def applied(project: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
+def applied(remote: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Twelve tasks."""
-    for name, value in (
-        ("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0]),
-        ("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1]),
-        ("PROVISIONER_ENDPOINT", emulator.url),
-        ("PROVISIONER_RATE_PER_SECOND", "1000"),
-        ("PROVISIONER_LIST_LAG_SECONDS", "0"),
-    ):
-        monkeypatch.setenv(name, value)
-    (project.root / "manifests" / "orders-to-lake.yaml").unlink()
+    monkeypatch.setenv("PROVISIONER_LIST_LAG_SECONDS", "0")
+    (remote.root / "manifests" / "orders-to-lake.yaml").unlink()
     for number in range(TASKS):
-        project.write(f"manifests/task-{number:02}.yaml", task_manifest(f"task-{number:02}"))
-    assert project.run("apply", "-auto-approve").code == 0
+        remote.write(f"manifests/task-{number:02}.yaml", task_manifest(f"task-{number:02}"))
+    assert remote.run("apply", "-auto-approve").code == 0
     emulator.calls.clear()
-    return project
+    return remote
 
 
 def _remove(project: Project, count: int) -> None:

@@ -1,7 +1,6 @@
 """Somebody changes tasks in the console: it is found, told apart from what git changed, and only told."""
 
 import json
-from collections.abc import Iterator
 
 import jsonschema
 import pytest
@@ -12,24 +11,13 @@ from provisioner.emulator.switches import SWITCHES
 
 
 @pytest.fixture
-def emulator() -> Iterator[EmulatorServer]:
-    """An emulator outside the program's own process."""
-    with EmulatorServer(switches={"calls_per_second": 0}) as server:
-        yield server
-
-
-@pytest.fixture
-def remote(project: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project with its first task, a second and an offline one applied to that emulator."""
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
-    monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
-    monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
+def remote(remote: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with its first task, a second and an offline one applied to the emulator."""
     monkeypatch.setenv("PROVISIONER_LIST_LAG_SECONDS", "0")
-    project.write("manifests/second.yaml", task_manifest("second"))
-    project.write("manifests/nightly.yaml", task_manifest("nightly", task_type=202))
-    assert project.run("apply", "-auto-approve").code == 0
-    return project
+    remote.write("manifests/second.yaml", task_manifest("second"))
+    remote.write("manifests/nightly.yaml", task_manifest("nightly", task_type=202))
+    assert remote.run("apply", "-auto-approve").code == 0
+    return remote
 
 
 def _id_of(emulator: EmulatorServer, name: str) -> str:

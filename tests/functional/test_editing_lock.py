@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from projects import Project, Ran, task_manifest, unmeasured
+from projects import Project, Ran, connect, task_manifest, unmeasured
 from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
 from provisioner.emulator.tasks import OWNER
 
@@ -112,10 +112,7 @@ def remote(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote
     gate = Gate()
     switches = {"calls_per_second": 0, "create_takes_lock": "no"}
     with EmulatorServer(switches=switches, admin=True, sleep=gate.sleep) as emulator:
-        monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
-        monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
-        monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
-        monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
+        connect(monkeypatch, emulator)
         yield Remote(project, emulator, gate)
         gate.open()
 

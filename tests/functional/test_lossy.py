@@ -5,30 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from projects import Project, Ran, task_manifest
-from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
-
-
-@pytest.fixture
-def emulator() -> Iterator[EmulatorServer]:
-    """An emulator outside the program's own process."""
-    with EmulatorServer(switches={"calls_per_second": 0}) as server:
-        yield server
-
-
-@pytest.fixture
-def remote(project: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project whose endpoint is that emulator."""
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
-    monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
-    monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
-    return project
+from provisioner.emulator.server import EmulatorServer
 
 
 def _apply(project: Project) -> Ran:

@@ -1,11 +1,9 @@
 """However the service reads back what was written: applied is applied, without a word about it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from projects import Project
-from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from provisioner.emulator.server import EmulatorServer
 
 RICH = """
 kind: IntegrationTask
@@ -37,22 +35,11 @@ WORST = {
 
 
 @pytest.fixture
-def emulator() -> Iterator[EmulatorServer]:
-    """An emulator outside the program's own process."""
-    with EmulatorServer(switches={"calls_per_second": 0}) as server:
-        yield server
-
-
-@pytest.fixture
-def remote(examples: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The example manifests, one with everything in it and one with nothing, against that emulator."""
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
-    monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
-    monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
+def remote(remote: Project, examples: Project) -> Project:
+    """The example manifests, one with everything in it and one with nothing, against the emulator."""
     examples.write("manifests/rich.yaml", RICH)
     examples.write("manifests/bare.yaml", BARE)
-    return examples
+    return remote
 
 
 @pytest.mark.parametrize(

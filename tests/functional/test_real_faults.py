@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pytest
 
-from projects import Project, Ran, task_manifest, unmeasured
+from projects import Project, Ran, connect, task_manifest, unmeasured
 from provisioner.cloud.transport import Timeouts
-from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from provisioner.emulator.server import EmulatorServer
 
 CREATE = "CreateIntegrationTask"
 LIST_LAG_SECONDS = 30
@@ -111,10 +111,7 @@ def remote(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote
     (project.root / "manifests" / "orders-to-lake.yaml").unlink()
     gate = Gate()
     with EmulatorServer(switches={"calls_per_second": 0}, sleep=gate.sleep) as emulator:
-        monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
-        monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
-        monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
-        monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
+        connect(monkeypatch, emulator)
         yield Remote(project, emulator, gate)
         gate.open()
 

@@ -2,33 +2,21 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from projects import Project, Ran, task_manifest
-from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from provisioner.emulator.server import EmulatorServer
 
 NOT_STARTED, RUNNING, SUSPENDED, STOPPED = 1, 3, 4, 6
 
 
 @pytest.fixture
-def emulator() -> Iterator[EmulatorServer]:
-    """An emulator outside the program's own process."""
-    with EmulatorServer(switches={"calls_per_second": 0}) as server:
-        yield server
-
-
-@pytest.fixture
-def remote(project: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project whose endpoint is that emulator, with one task that has a job."""
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0])
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1])
-    monkeypatch.setenv("PROVISIONER_ENDPOINT", emulator.url)
-    monkeypatch.setenv("PROVISIONER_RATE_PER_SECOND", "1000")
-    (project.root / "manifests" / "orders-to-lake.yaml").unlink()
-    return project
+def remote(remote: Project) -> Project:
+    """A project whose endpoint is the emulator, with one task that has a job."""
+    (remote.root / "manifests" / "orders-to-lake.yaml").unlink()
+    return remote
 
 
 def _ask(project: Project, text: str, description: str = "x", *, task_type: int = 201) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from projects import Project
-from provisioner.emulator.server import EMBEDDED_CREDENTIAL, EmulatorServer
+from projects import Project, connect
+from provisioner.emulator.server import EmulatorServer
 
 PROJECT_ID = "17865298918277529"
 TASKS = 300
@@ -70,14 +70,8 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[EmulatorServer]:
 @pytest.fixture
 def project(project: Project, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A fresh folder as ``init`` makes it, its endpoint that emulator."""
-    for name, value in (
-        ("TENCENTCLOUD_SECRET_ID", EMBEDDED_CREDENTIAL[0]),
-        ("TENCENTCLOUD_SECRET_KEY", EMBEDDED_CREDENTIAL[1]),
-        ("PROVISIONER_ENDPOINT", emulator.url),
-        ("PROVISIONER_RATE_PER_SECOND", "1000"),
-        ("PROVISIONER_LIST_LAG_SECONDS", "0"),
-    ):
-        monkeypatch.setenv(name, value)
+    connect(monkeypatch, emulator)
+    monkeypatch.setenv("PROVISIONER_LIST_LAG_SECONDS", "0")
     # Waits between tries are not what is tested.
     monkeypatch.setattr("provisioner.commands.support.workers.SystemClock.sleep", lambda *_: None)
     (project.root / "manifests" / "orders-to-lake.yaml").unlink()
