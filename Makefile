@@ -20,9 +20,12 @@ SEEDS ?= 2000000
 FIRST_SEED ?= 0
 SEED ?= 1
 SIZES ?= 1000 10000
+# Tools that build, resolve and install. Not in .venv: what they depend on is no business of the tests.
+TOOLS := .venv-release
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-long long-processes long-schedules long-seeds long-life check bench lock golden clean
+.PHONY: demo test test-long long-processes long-schedules long-seeds long-life check bench \
+    lock golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/provisioner validate
@@ -70,16 +73,15 @@ golden: $(VENV)/.test
 	for what in manifest settings plan drift; do $(BIN)/provisioner schema $$what > schemas/$$what.schema.json || exit 1; done
 	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/unit tests/functional
 
-# uv only resolves; nothing it brings is used at run time.
-lock: $(VENV)/.test
-	$(PIP) install uv
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	    --extra build pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	    --extra build --extra dev pyproject.toml -o requirements-dev.lock
+# Pins that still fit are kept. uv only resolves; nothing it brings is used at run time.
+COMPILE := $(TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+lock: $(TOOLS)/.done
+	$(COMPILE) --extra build pyproject.toml -o requirements.lock
+	$(COMPILE) --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --group pyproject.toml:release -o requirements-release.lock
 
 clean:
-	rm -rf $(VENV) .provisioner provisioner.state.json provisioner.state.journal provisioner.state.lock
+	rm -rf $(VENV) $(VENV)-* .pythons dist .provisioner provisioner.state.json provisioner.state.journal provisioner.state.lock
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("provisioner needs Python 3.11 or newer; for another one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -92,4 +94,9 @@ $(VENV)/.demo: requirements.lock pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test: requirements-dev.lock $(VENV)/.demo
 	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@
+
+$(TOOLS)/.done: requirements-release.lock | $(VENV)/bin/python
+	$(BIN)/python -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --require-hashes -r requirements-release.lock
 	touch $@
