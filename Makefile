@@ -24,6 +24,9 @@ SIZES ?= 1000 10000
 TOOLS := .venv-release
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# The tests start hundreds of processes; without its bytecode each of them would compile the program again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-long long-processes long-schedules long-seeds long-life check bench \
     lock golden clean
 
