@@ -4,6 +4,8 @@
 #   make demo    the main job against the embedded emulator
 #   make test    lint, types, import rules and every test: what CI runs
 #   make test-long  the same promises in large amounts, for hours; prints its counts
+#   make quick   the quick tests only
+#   make versions  the quick tests and the demo on every supported Python that can be had
 #   make check   lint, types and import rules only
 #   make bench   measure, beside other tools; writes BENCHMARKS.md (make bench SIZES="1000 10000 100000")
 #   make lock    bring the lock files up to date
@@ -20,6 +22,10 @@ SEEDS ?= 2000000
 FIRST_SEED ?= 0
 SEED ?= 1
 SIZES ?= 1000 10000
+# What quick and versions run.
+QUICK_TESTS := tests/unit
+# all, others (than the one of .venv), or some: make versions VERSIONS="3.12 3.14"
+VERSIONS ?= all
 # Tools that build, resolve and install. Not in .venv: what they depend on is no business of the tests.
 TOOLS := .venv-release
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -27,7 +33,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The tests start hundreds of processes; without its bytecode each of them would compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-long long-processes long-schedules long-seeds long-life check bench \
+.PHONY: demo test quick versions test-long long-processes long-schedules long-seeds long-life check bench \
     lock golden clean
 
 demo: $(VENV)/.demo
@@ -43,6 +49,12 @@ test: check
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/**,provisioner/engine/**,provisioner/store/**'
+
+quick: $(VENV)/.test
+	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist worksteal $(QUICK_TESTS)
+
+versions: $(TOOLS)/.done
+	$(TOOLS)/bin/python .ci/versions.py $(VERSIONS) --tests $(QUICK_TESTS)
 
 # Parts that do not disturb each other: make -j4 test-long. The chaos in projects of so many tasks each.
 CHAOS := 200 100 50 25

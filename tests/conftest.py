@@ -12,6 +12,8 @@ sys.path[:0] = [_HERE, os.path.join(_HERE, "chaos"), os.path.join(_HERE, "bench"
 
 # No clock decides about a test: machines are shared and slow at times.
 settings.register_profile("no clock", deadline=None)
+# For `make versions`: the default version of Python has tried every example of the generated tests already.
+settings.register_profile("fewer", deadline=None, max_examples=20)
 settings.load_profile("no clock")
 
 from tally import Table, Tally  # noqa: E402  # found where the path above says
