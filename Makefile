@@ -6,6 +6,7 @@
 #   make test-long  the same promises in large amounts, for hours; prints its counts
 #   make quick   the quick tests only
 #   make versions  the quick tests and the demo on every supported Python that can be had
+#   make lowest  the same with the lowest versions of the dependencies that pyproject.toml allows
 #   make check   lint, types and import rules only
 #   make bench   measure, beside other tools; writes BENCHMARKS.md (make bench SIZES="1000 10000 100000")
 #   make lock    bring the lock files up to date
@@ -22,7 +23,7 @@ SEEDS ?= 2000000
 FIRST_SEED ?= 0
 SEED ?= 1
 SIZES ?= 1000 10000
-# What quick and versions run.
+# What quick, versions and lowest run.
 QUICK_TESTS := tests/unit
 # all, others (than the one of .venv), or some: make versions VERSIONS="3.12 3.14"
 VERSIONS ?= all
@@ -33,7 +34,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The tests start hundreds of processes; without its bytecode each of them would compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test quick versions test-long long-processes long-schedules long-seeds long-life check bench \
+.PHONY: demo test quick versions lowest test-long long-processes long-schedules long-seeds long-life check bench \
     lock golden clean
 
 demo: $(VENV)/.demo
@@ -55,6 +56,9 @@ quick: $(VENV)/.test
 
 versions: $(TOOLS)/.done
 	$(TOOLS)/bin/python .ci/versions.py $(VERSIONS) --tests $(QUICK_TESTS)
+
+lowest: $(TOOLS)/.done
+	$(TOOLS)/bin/python .ci/lowest.py --tests $(QUICK_TESTS)
 
 # Parts that do not disturb each other: make -j4 test-long. The chaos in projects of so many tasks each.
 CHAOS := 200 100 50 25
