@@ -7,6 +7,7 @@
 #   make quick   the quick tests only
 #   make versions  the quick tests and the demo on every supported Python that can be had
 #   make lowest  the same with the lowest versions of the dependencies that pyproject.toml allows
+#   make dist    build sdist and wheel, and run the demo from the wheel
 #   make check   lint, types and import rules only
 #   make bench   measure, beside other tools; writes BENCHMARKS.md (make bench SIZES="1000 10000 100000")
 #   make lock    bring the lock files up to date
@@ -34,7 +35,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The tests start hundreds of processes; without its bytecode each of them would compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test quick versions lowest test-long long-processes long-schedules long-seeds long-life check bench \
+.PHONY: demo test quick versions lowest dist test-long long-processes long-schedules long-seeds long-life check bench \
     lock golden clean
 
 demo: $(VENV)/.demo
@@ -59,6 +60,9 @@ versions: $(TOOLS)/.done
 
 lowest: $(TOOLS)/.done
 	$(TOOLS)/bin/python .ci/lowest.py --tests $(QUICK_TESTS)
+
+dist: $(TOOLS)/.done
+	$(TOOLS)/bin/python .ci/dist.py
 
 # Parts that do not disturb each other: make -j4 test-long. The chaos in projects of so many tasks each.
 CHAOS := 200 100 50 25
