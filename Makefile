@@ -2,13 +2,15 @@
 # dependencies with hashes.
 #
 #   make demo    the main job against the embedded emulator
-#   make test    lint, types, import rules and every test: what CI runs
+#   make quick   lint, types, import contracts, unit and golden tests: for the inner loop
+#   make test    make check, then every test in two groups: what CI runs
+#   make cov     the tests of what the program does, with branch coverage
+#   make proof   the tests of what must never happen: simulation, kills, lives of tasks, attacks
 #   make test-long  the same promises in large amounts, for hours; prints its counts
-#   make quick   the quick tests only
 #   make versions  the quick tests and the demo on every supported Python that can be had
 #   make lowest  the same with the lowest versions of the dependencies that pyproject.toml allows
 #   make dist    build sdist and wheel, and run the demo from the wheel
-#   make check   lint, types and import rules only
+#   make check   lint, types and import contracts only
 #   make bench   measure, beside other tools; writes BENCHMARKS.md (make bench SIZES="1000 10000 100000")
 #   make lock    bring the lock files up to date
 #   make golden  rewrite generated schemas and golden files, to be reviewed like code
@@ -35,7 +37,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The tests start hundreds of processes; without its bytecode each of them would compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test quick versions lowest dist test-long long-processes long-schedules long-seeds long-life check bench \
+.PHONY: demo test cov proof quick versions lowest dist test-long long-processes long-schedules long-seeds long-life check bench \
     lock golden clean
 
 demo: $(VENV)/.demo
@@ -44,16 +46,28 @@ demo: $(VENV)/.demo
 	$(BIN)/provisioner apply --auto-approve
 	$(BIN)/provisioner state list
 
-# In two processes: most tests use one core, and two are what CI has.
-test: check
+# Each group uses two processes, because two cores are what CI has; one after the other, so that their output
+# can be read while they run. The simulation does not measure coverage: that would nearly double its time.
+PYTEST := -m pytest --numprocesses 2 --dist worksteal
+COV_TESTS := tests/unit tests/emulator tests/functional tests/crash
+# Those with the longest tests first: the short ones fill up both processes at the end.
+PROOF_TESTS := tests/simulation tests/chaos tests/life tests/hardening
+FULLY_COVERED := provisioner/core/**,provisioner/engine/**,provisioner/store/**
+
+test: check cov proof
+
+cov: $(VENV)/.test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/coverage run $(PYTEST) $(COV_TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
-	$(BIN)/coverage report --skip-covered --fail-under=100 --include='provisioner/core/**,provisioner/engine/**,provisioner/store/**'
+	$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(FULLY_COVERED)'
 
-quick: $(VENV)/.test
-	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist worksteal $(QUICK_TESTS)
+proof: $(VENV)/.test
+	$(BIN)/python $(PYTEST) $(PROOF_TESTS)
+
+quick: check
+	$(BIN)/python $(PYTEST) --quiet $(QUICK_TESTS)
 
 versions: $(TOOLS)/.done
 	$(TOOLS)/bin/python .ci/versions.py $(VERSIONS) --tests $(QUICK_TESTS)

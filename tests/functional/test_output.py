@@ -207,7 +207,7 @@ def test_an_interrupt_is_a_document_too(project: Project, monkeypatch: pytest.Mo
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("provisioner.commands.manifests.find_documents", interrupted)
+    monkeypatch.setattr("provisioner.commands.project.manifests.find_documents", interrupted)
     ran = project.run("plan", "--json")
     assert (ran.code, json.loads(ran.out)["error"]["kind"]) == (130, "InterruptedRunError")
     assert "Stopped." in ran.err

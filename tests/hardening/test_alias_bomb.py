@@ -21,7 +21,7 @@ LEVELS = 9
 
 _PROGRAM = """
 import json, resource, signal, sys, time
-from provisioner.store.documents import load_documents
+from provisioner.store.reading.documents import load_documents
 load_documents(sys.argv[1])  # what a first file costs once: modules, the reader itself
 pages = int(open("/proc/self/statm").read().split()[0])
 used = pages * resource.getpagesize()

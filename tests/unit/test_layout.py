@@ -1,6 +1,7 @@
 """The layout of the code: where a module is, where its tests are, and what the contracts cover."""
 
 import ast
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -151,3 +152,12 @@ def test_every_package_has_a_contract_on_its_inside() -> None:
     dotted = {".".join(["provisioner", *package.split("/")]).removesuffix("..") for package in PACKAGES}
     assert dotted == layered.keys() | independent
     assert all(one["exhaustive"] for one in layered.values())
+
+
+def test_every_folder_of_tests_is_in_one_group_of_make_test() -> None:
+    """A folder that stands in neither would never be run."""
+    makefile = (REPOSITORY / "Makefile").read_text()
+    groups = re.findall(r"^(?:COV|PROOF)_TESTS := (.*)$", makefile, re.MULTILINE)
+    listed = " ".join(groups).split()
+    there = {path.relative_to(REPOSITORY).parts[1] for path in REPOSITORY.glob("tests/*/**/test_*.py")}
+    assert sorted(listed) == sorted(f"tests/{name}" for name in there)
