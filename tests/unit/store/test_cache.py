@@ -40,3 +40,40 @@ def test_what_is_kept_as_it_was_is_not_written_anew(tmp_path: Path) -> None:
     again.keep("f", *again.heads("f"))
     again.save(str(file))
     assert file.stat().st_ino == made
+
+
+def test_a_cache_that_was_changed_is_not_believed(tmp_path: Path) -> None:
+    """Its checksum does not match, nor does that of another key."""
+    file = tmp_path / "cache"
+    cache = load_cache("key", str(file))
+    cache.keep("f", "1", [head(1)])
+    cache.save(str(file))
+    assert load_cache("another key", str(file)).heads("f") == ("", ())
+    file.write_bytes(file.read_bytes().replace(b"task-1", b"task-2"))
+    assert load_cache("key", str(file)).heads("f") == ("", ())
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_write_that_fails_leaves_the_old_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """And nothing beside it. A full disk is no problem; Ctrl-C is still heard."""
+    file = tmp_path / "cache"
+    cache = load_cache("key", str(file))
+    cache.keep("f", "1", [head(1)])
+    cache.save(str(file))
+    before = file.read_bytes()
+    cache = load_cache("key", str(file))
+    cache.keep("f", "2", [head(2)])
+
+    def fail(_old: str, _new: str) -> None:
+        raise error
+
+    monkeypatch.setattr("os.replace", fail)
+    if error is OSError:
+        cache.save(str(file))
+    else:
+        with pytest.raises(error):
+            cache.save(str(file))
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    assert file.read_bytes() == before
