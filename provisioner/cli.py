@@ -1,7 +1,7 @@
 """Arguments in, exit code out; the one place that catches errors.
 
-Rule: no decision about tasks is made here. What there is to type is in ``commands.arguments``, what
-was typed is understood in ``commands.command_line``; only the module of the command that was asked
+Rule: no decision about tasks is made here. What there is to type is in ``commands.parsing.arguments``, what
+was typed is understood in ``commands.parsing.parser``; only the module of the command that was asked
 for is imported, because start-up is what people feel.
 """
 

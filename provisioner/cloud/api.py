@@ -1,4 +1,4 @@
-"""The task API over the network. See ``core.calls.TaskApi`` for what each method promises.
+"""The task API over the network. See ``core.api.task_api.TaskApi`` for what each method promises.
 
 Rule: a write is sent once, whatever happens. A read is asked again as long as that is sensible,
 within a bound. What a refusal teaches (the service's time, its pace) is applied to what follows.

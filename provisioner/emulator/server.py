@@ -60,7 +60,7 @@ class _Answer:
 
 
 class EmulatorServer:
-    """The emulator, serving. Starts with ``with`` or ``start``; see ``commands.emulator``.
+    """The emulator, serving. Starts with ``with`` or ``start``; see ``commands.verbs.emulator``.
 
     ``admin`` says whether it can be programmed over HTTP; in the same process, ``faults``, ``switches``
     and ``service`` are at hand.

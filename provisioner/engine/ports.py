@@ -1,7 +1,7 @@
 """What the engine needs from outside, as protocols that it owns.
 
 Rule: a promise is written here, on the interface; whoever implements it refers to this page. The
-remote side is ``core.calls.TaskApi``.
+remote side is ``core.api.task_api.TaskApi``.
 """
 
 from collections.abc import Callable

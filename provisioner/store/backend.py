@@ -29,7 +29,7 @@ _KEPT = 100
 
 
 class LocalBackend:
-    """State beside the manifests. One object, one run; see ``engine.StateBackend``."""
+    """State beside the manifests. One object, one run; see ``engine.ports.StateBackend``."""
 
     lost_track = False
     """See ``StateBackend.lost_track``; known once it was loaded under the lock."""

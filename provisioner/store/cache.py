@@ -34,7 +34,7 @@ class Head(NamedTuple):
     prevent_destroy: bool
     moved_from: Sequence[str]
     run: str = ""
-    """What its job is to do, packed; see ``core.run_state``."""
+    """What its job is to do, packed; see ``core.jobs.codec``."""
 
 
 class ManifestCache:

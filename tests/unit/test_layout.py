@@ -132,6 +132,17 @@ def test_a_package_has_three_modules_at_least(package: str) -> None:
     assert sum(path.suffix == ".py" or (path / "__init__.py").exists() for path in inside) >= LEAST_MODULES
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_docstrings_refer_to_modules_that_exist(module: str) -> None:
+    """In full: ``package.module``, and maybe names in that module."""
+    top = "|".join(sorted({package.partition("/")[0] for package in PACKAGES} - {"."}))
+    for named in re.findall(rf"``((?:{top})\.[\w.]+)``", (SOURCE / f"{module}.py").read_text()):
+        place = next((one for one in prefixes(named.replace(".", "/")) if one in MODULES), None)
+        assert place is not None or named.replace(".", "/") in PACKAGES, named
+        for name in named.replace(".", "/").removeprefix(place or named).split("/")[1:]:
+            assert re.search(rf"\b{name}\b", (SOURCE / f"{place}.py").read_text()), named
+
+
 def test_two_modules_share_a_name_only_if_they_share_an_idea() -> None:
     places = defaultdict(list)
     for module in MODULES:

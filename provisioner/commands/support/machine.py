@@ -58,7 +58,7 @@ class Machine:
         return replace(empty, lineage=secrets.token_hex(16), remote=self._project.remote)
 
     def look(self, api: TaskApi, state: State, targets: Sequence[Address] = ()) -> Looked:
-        """The tasks in the state as they are now, or the targets among them; see ``engine.look``.
+        """The tasks in the state as they are now, or the targets among them; see ``engine.refresh``.
 
         Raises:
             ApiError: the service cannot be asked.

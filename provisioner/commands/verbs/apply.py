@@ -1,7 +1,7 @@
 """``apply`` and ``destroy``: read, settle, plan, show, ask, carry out, say how it went.
 
 Read ``_run`` for the order of things; what a run does is in ``engine.run``, what happens to one
-task in ``engine.steps``.
+task in ``engine.task_steps``.
 """
 
 import json

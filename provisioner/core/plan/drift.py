@@ -1,9 +1,9 @@
 """What changed behind our back: the state beside what the service shows.
 
 Rule: three things are told apart: what was last applied (the state), what is there (the service), and
-what is asked for (the manifests). Drift is between the first two, by the rules of ``observed``: only what
-was written is compared, and what a manifest leaves to others is not. Of a task whose content is not
-known, or that has an open write, nothing is said.
+what is asked for (the manifests). Drift is between the first two, by the rules of
+``core.body.readback``: only what was written is compared, and what a manifest leaves to others is not. Of
+a task whose content is not known, or that has an open write, nothing is said.
 """
 
 from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ class WriteKind(StrEnum):
     DELETE = "delete"
     RUN = "run"
     """A call that changes what runs: its ``spec`` is the step, and its ``digest`` that of the body that a
-    new version is made of; see ``run_state``."""
+    new version is made of; see ``core.jobs.job``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ class State:
     """Number of the last journal entry that is folded in."""
 
     swallowed: str = ""
-    """Chain value of the last journal that is folded in; see ``journal``."""
+    """Chain value of the last journal that is folded in; see ``core.state.journal``."""
 
     sent: tuple[str, ...] = ()
     """Ids of the journals that are folded in and from which calls were sent: the last few, the latest last.

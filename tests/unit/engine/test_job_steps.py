@@ -124,7 +124,7 @@ def test_a_body_that_was_not_kept_is_not_run() -> None:
 
 
 def test_a_start_reads_from_where_it_is_told() -> None:
-    """In the write; see ``wire`` for how it is sent."""
+    """In the write; see ``cloud.wire`` for how it is sent."""
     world = World()
     world.apply(a_job(RunSpec(state=RunState.RUNNING, start_from=7)))
     starts = [signed.write for signed in world.api.sent if signed.action == START_ACTION]
