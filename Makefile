@@ -32,7 +32,8 @@ QUICK_TESTS := tests/unit
 VERSIONS ?= all
 # Tools that build, resolve and install. Not in .venv: what they depend on is no business of the tests.
 TOOLS := .venv-release
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Not compiled: Python does that for what is imported, and most of what the tools bring never is.
+INSTALL := -m pip --disable-pip-version-check --quiet install --no-compile
 
 # The tests start hundreds of processes; without its bytecode each of them would compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -126,15 +127,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: requirements.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --require-hashes -r requirements.lock
-	$(PIP) install --no-deps --no-build-isolation -e .
+	$(BIN)/python $(INSTALL) --require-hashes -r requirements.lock
+	$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
 	touch $@
 
 $(VENV)/.test: requirements-dev.lock $(VENV)/.demo
-	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(BIN)/python $(INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@
 
 $(TOOLS)/.done: requirements-release.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv --clear $(TOOLS)
-	$(TOOLS)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --require-hashes -r requirements-release.lock
+	$(TOOLS)/bin/python $(INSTALL) --require-hashes -r requirements-release.lock
 	touch $@

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ settings.register_profile("no clock", deadline=None)
 settings.register_profile("fewer", deadline=None, max_examples=20)
 settings.load_profile("no clock")
 
-from tally import Table, Tally  # noqa: E402  # found where the path above says
+from projects import Project, new_project  # noqa: E402  # found where the path above says
+from tally import Table, Tally  # noqa: E402
 
 _TALLY = pytest.StashKey[Tally]()
 
@@ -30,6 +32,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def tried(request: pytest.FixtureRequest) -> Table:
     """Counts what the test tries."""
     return request.config.stash[_TALLY].table_of(request)
+
+
+@pytest.fixture
+def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A new project as ``init`` makes it, with the embedded emulator."""
+    return new_project(tmp_path, capsys, monkeypatch)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

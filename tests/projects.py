@@ -77,7 +77,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, emulator: EmulatorServer) -> None:
 
 
 def unmeasured() -> dict[str, str]:
-    """The environment for a process that is killed or cannot write: it must not measure coverage."""
+    """The environment for a process that is killed or cannot write, or that runs what other tests measure."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 

@@ -2,18 +2,11 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from projects import REPOSITORY, Project, connect, new_project
+from projects import REPOSITORY, Project, connect
 from provisioner.emulator.server import EmulatorServer
-
-
-@pytest.fixture
-def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A new project as ``init`` makes it, with the embedded emulator."""
-    return new_project(tmp_path, capsys, monkeypatch)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What is printed reaches whoever reads it, whatever the output's encoding and whatever happens to it."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from projects import Project, task_manifest
+from projects import Project, task_manifest, unmeasured
 from provisioner import __version__
 
 ENCODINGS = {
@@ -26,7 +25,7 @@ def _process(
     return subprocess.run(
         [sys.executable, "-m", "provisioner", *arguments],
         cwd=project.root,
-        env={**os.environ, **(env or {})},
+        env={**unmeasured(), **(env or {})},
         check=False,
         **{"capture_output": True, "stdin": subprocess.DEVNULL, **options},
     )
