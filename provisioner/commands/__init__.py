@@ -1,1 +1,1 @@
-"""One function per verb; the wiring between the rooms."""
+"""The command line: parsing, one module per command, and what the commands share."""

@@ -1,4 +1,4 @@
-"""``completion``: what can be typed next.
+"""``__complete``: what can be typed next.
 
 Rule: a shell's script only asks and shows; the answer is worked out here, by the parser's own rules
 and table, so that every shell offers what the command line takes. Nothing is ever said but the

@@ -7,12 +7,12 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from provisioner.commands.parsing.parser import lock_timeout, options_of, seconds_of
 from provisioner.commands.terminal import Terminal
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
     from provisioner.commands.support.plan_output import Form
-from provisioner.commands.parsing.parser import lock_timeout, options_of, seconds_of
 
 Run: TypeAlias = "Callable[[Terminal, Namespace], int]"
 

@@ -1,6 +1,6 @@
 """The API's own definition: actions, objects, fields and types, read from ``api.json``.
 
-Rule: nothing about a parameter is written in this room's code; it is looked up here. That is what
+Rule: nothing about a parameter is written in this package's code; it is looked up here. That is what
 makes the emulator a second witness: a name that our client spells wrong is not in the definition.
 """
 

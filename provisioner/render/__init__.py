@@ -1,1 +1,1 @@
-"""Plans, states and results as text and JSON: values in, text out, nothing printed."""
+"""Plans, states and results as text and Markdown: values in, text out, nothing printed."""

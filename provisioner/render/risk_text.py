@@ -50,7 +50,7 @@ def consequence_words(change: Change, paint: Paint) -> str:
     consequence = consequence_of(change)
     words = _WORDS[consequence]
     if consequence is Consequence.RESTARTS and change.run is not None:
-        # The apply itself does what is needed; ``run_text`` says which calls those are.
+        # The apply itself does what is needed; ``render.job_text`` says which calls those are.
         words = _BY_US if run_effect(change.run).consequence is consequence else words
     return _painted(words, consequence, paint)
 

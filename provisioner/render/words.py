@@ -1,7 +1,7 @@
 """The smallest pieces of text: colours, symbols, quoted values, lists of names.
 
 Rule: whatever comes from outside becomes text here and is made printable here; the other modules of
-this room put such pieces together and add nothing of their own to escape. A value is written as
+this package put such pieces together and add nothing of their own to escape. A value is written as
 JSON, so a string that looks like our own words stays a string in quotes.
 """
 

@@ -1,1 +1,1 @@
-"""The local disk: manifests, settings, state, journal and lock."""
+"""The local disk: manifest files, state, journal, lock and cache."""

@@ -32,7 +32,11 @@ HEAVY = {
     "yaml",
     "provisioner.cloud",
     "provisioner.core.api.calls",
+    "provisioner.core.api.replies",
+    "provisioner.core.api.task_api",
     "provisioner.core.state.journal",
+    "provisioner.core.plan.guard",
+    "provisioner.core.plan.plan",
     "provisioner.core.plan.planner",
     "provisioner.emulator",
     "provisioner.engine",
@@ -43,7 +47,13 @@ HEAVY = {
 
 PARSED = {"argparse", "dataclasses"}
 OPENED = {*PARSED, "jsonschema_rs", "yaml", "provisioner.core.state.journal"}
-PLANNED = {*OPENED, "provisioner.core.plan.planner", "provisioner.render"}
+PLANNED = {
+    *OPENED,
+    "provisioner.core.plan.guard",
+    "provisioner.core.plan.plan",
+    "provisioner.core.plan.planner",
+    "provisioner.render",
+}
 
 ALLOWED = {
     "version": set(),

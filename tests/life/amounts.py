@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -39,16 +38,11 @@ def played(seeds: Sequence[int]) -> Iterator[Played]:
         return
     batches = [seeds[first : first + _BATCH] for first in range(0, len(seeds), _BATCH)]
     context = multiprocessing.get_context("fork")
-    with context.Pool(PROCESSES, initializer=_untraced) as pool:
+    with context.Pool(PROCESSES) as pool:
         for done, some in enumerate(pool.imap_unordered(_play, batches), 1):
             if done % 50 == 0:
                 print(f"{done * _BATCH:,} of {len(seeds):,} stories", flush=True)
             yield some
-
-
-def _untraced() -> None:
-    """Nothing is measured in what only plays: the tests of each floor reach every branch."""
-    sys.settrace(None)
 
 
 def _play(seeds: Sequence[int]) -> Played:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from provisioner.commands.support import acceptance
+from provisioner.commands.support import drift_acceptance
 from provisioner.core.body import readback
 from provisioner.core.body.diff import FieldChange, Path
 from provisioner.core.body.readback import Kept
@@ -135,6 +135,6 @@ MUTANTS = (
     Mutant("what nobody wrote is drift", 5, _kept_everywhere),
     Mutant("JSON is compared as text", 1, _patched(readback, "_is_same_text", _no_json)),
     Mutant("no drift at all", 0, _patched(drift, "live_body", _never_changed)),
-    Mutant("one value of a file is accepted", 34, _patched(acceptance, "edit_file", _one_edit)),
+    Mutant("one value of a file is accepted", 34, _patched(drift_acceptance, "edit_file", _one_edit)),
     Mutant("a change within what goes is written over", 46, _patched(precheck, "overlap", _same_place)),
 )

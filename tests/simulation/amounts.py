@@ -5,7 +5,6 @@
 
 import multiprocessing
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -55,7 +54,7 @@ def played(play: Callable[[int], str], seeds: range) -> Iterator[str]:
     size = max(1, min(500, len(seeds) // PROCESSES))
     batches = [_Batch(play, seeds[first : first + size]) for first in range(0, len(seeds), size)]
     context = multiprocessing.get_context("fork")
-    with context.Pool(PROCESSES, initializer=_untraced) as pool:
+    with context.Pool(PROCESSES) as pool:
         found = 0
         for done, broken in enumerate(pool.imap_unordered(_broken_in, batches), 1):
             found += len(broken)
@@ -67,11 +66,6 @@ def played(play: Callable[[int], str], seeds: range) -> Iterator[str]:
                     flush=True,
                 )
             yield from broken
-
-
-def _untraced() -> None:
-    """Nothing is measured in what only plays: the tests of each floor reach every branch."""
-    sys.settrace(None)
 
 
 def _broken_in(batch: _Batch) -> list[str]:

@@ -3,9 +3,6 @@
 A failure prints the schedule that leads to it and the command that plays it once more.
 """
 
-import sys
-from collections.abc import Iterator
-
 import pytest
 
 from simulation.amounts import DEEP_SEEDS, HISTORIES, HISTORY_STEPS, blocks_of, budget_of, played
@@ -15,15 +12,6 @@ from simulation.mutants import MUTANTS, SNAPSHOT_NOT_LOOKED_AT, Mutant
 from simulation.replay import replay
 from simulation.scenarios import SCENARIOS, Scenario, scenario_of
 from tally import Table
-
-
-@pytest.fixture(autouse=True)
-def _untraced() -> Iterator[None]:
-    """Measuring coverage would cost more than playing does, and the tests of each floor see to that."""
-    trace = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(trace)
 
 
 def _name_of(seeds: range) -> str:

@@ -1,1 +1,1 @@
-"""Calls and replies in the words of the API."""
+"""API requests and replies in wire format."""

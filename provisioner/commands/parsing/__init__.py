@@ -1,1 +1,1 @@
-"""What was typed: the table of commands, and what it is understood as."""
+"""The table of commands and flags, and parsing against it."""

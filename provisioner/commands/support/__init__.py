@@ -1,1 +1,1 @@
-"""What commands work with while they run."""
+"""Helpers that commands share while they run."""

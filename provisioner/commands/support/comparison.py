@@ -1,4 +1,4 @@
-"""What is recorded, what is asked for and what is there, side by side."""
+"""Recorded, desired and live tasks, side by side."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""From a project to a plan: its state, its manifests, and what both come to."""
+"""Load the state and the manifests of a project, and plan from them."""
 
 from collections.abc import Mapping, Sequence
 

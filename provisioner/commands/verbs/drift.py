@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from provisioner.commands.project.project import Options, open_project
-from provisioner.commands.support.acceptance import Accepted, Taken, accept
 from provisioner.commands.support.comparison import Seen, see
+from provisioner.commands.support.drift_acceptance import Accepted, Taken, accept
 from provisioner.commands.support.lock import locked
 from provisioner.commands.support.machine import Machine
 from provisioner.commands.support.plan_output import CHANGES

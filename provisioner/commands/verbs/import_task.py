@@ -7,11 +7,11 @@ next plan.
 from dataclasses import dataclass
 
 from provisioner.commands.project.project import Options, Project, open_project
-from provisioner.commands.support.adoption import ensure_free, read_task
 from provisioner.commands.support.lock import locked
 from provisioner.commands.support.machine import Machine
 from provisioner.commands.support.planning import desired_tasks, load_state, plan_of
 from provisioner.commands.support.remote import open_remote
+from provisioner.commands.support.remote_task import ensure_free, read_task
 from provisioner.commands.terminal import Terminal
 from provisioner.core.address import Address, TaskId
 from provisioner.core.api.replies import RemoteTask

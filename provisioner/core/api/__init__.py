@@ -1,1 +1,1 @@
-"""The task API as a port: what may be asked, and what may be answered."""
+"""The task API as a port: calls, replies, the protocol, and signatures."""

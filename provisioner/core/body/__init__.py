@@ -1,1 +1,1 @@
-"""Task bodies: in one form, compared, read back, and found again where they are written."""
+"""Task bodies: in one form, compared, masked, read back, and found where they are written."""

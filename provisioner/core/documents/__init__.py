@@ -1,1 +1,1 @@
-"""Plans and drift as documents, and their schemas."""
+"""Plans, drift and state as JSON documents, and their schemas."""

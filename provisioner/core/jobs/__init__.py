@@ -1,1 +1,1 @@
-"""What runs in WeData, and the calls that change it."""
+"""Jobs in WeData, and the calls that change them."""

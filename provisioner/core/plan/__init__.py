@@ -1,1 +1,1 @@
-"""What would have to happen, and whether it may."""
+"""Plans: pending changes, and the guards on them."""

@@ -1,1 +1,1 @@
-"""What is known about the fields of a task, and the schema that follows from it."""
+"""The table of API fields, validation, and the schema that follows from both."""

@@ -1,1 +1,1 @@
-"""What we know we made: the state, its snapshot and its journal."""
+"""Recorded tasks: state, snapshot and journal."""

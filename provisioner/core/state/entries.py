@@ -46,7 +46,7 @@ class Finished:
     request_id: str
     at: str
     approval: str = ""
-    """TaskApproveId, where a version waits for that; see ``calls.Done``."""
+    """TaskApproveId, where a version waits for that; see ``core.api.replies.Done``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""The commands that begin with state."""
+"""The commands that begin with ``state``."""

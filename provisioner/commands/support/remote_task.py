@@ -1,4 +1,4 @@
-"""Whether an address may have a task of WeData, and that task."""
+"""Check that an address is free, and read the task of WeData that it is to have."""
 
 import re
 
