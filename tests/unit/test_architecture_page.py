@@ -10,7 +10,7 @@ from projects import REPOSITORY
 
 SOURCE = REPOSITORY / "provisioner"
 PAGE = (REPOSITORY / "docs" / "architecture.md").read_text()
-NAMED = sorted(set(re.findall(r"`([a-z_/]+\.py)` `(\w+(?:\.\w+)?)`", PAGE)))
+NAMED = sorted(set(re.findall(r"`([a-z_/]+\.py)`\s+`(\w+(?:\.\w+)?)`", PAGE)))
 """Modules and what the page says is in them."""
 
 DRAWN = PAGE.partition("```\nprovisioner/\n")[2].partition("```")[0]
