@@ -38,8 +38,8 @@ INSTALL := -m pip --disable-pip-version-check --quiet install --no-compile
 # The tests start hundreds of processes; without its bytecode each of them would compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test cov proof quick versions lowest dist test-long long-processes long-schedules long-seeds long-life check bench \
-    lock golden clean
+.PHONY: demo test check lint types contracts cov proof quick quick-tests versions lowest dist \
+    test-long long-processes long-schedules long-seeds long-life bench lock golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/provisioner validate
@@ -68,7 +68,11 @@ cov: $(VENV)/.test
 proof: $(VENV)/.test
 	$(BIN)/python $(PYTEST) $(PROOF_TESTS)
 
-quick: check
+# All at once: mypy uses one core only, and what the others print is a few lines.
+quick: $(VENV)/.test
+	@$(MAKE) --no-print-directory --jobs 4 lint types contracts quick-tests
+
+quick-tests: $(VENV)/.test
 	$(BIN)/python $(PYTEST) --quiet $(QUICK_TESTS)
 
 versions: $(TOOLS)/.done
@@ -99,10 +103,16 @@ long-seeds: $(VENV)/.test
 long-life: $(VENV)/.test
 	SIMULATION=long $(BIN)/python -m pytest -v -s tests/life -k random
 
-check: $(VENV)/.test
+check: lint types contracts
+
+lint: $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+types: $(VENV)/.test
 	$(BIN)/mypy
+
+contracts: $(VENV)/.test
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.test
