@@ -48,8 +48,8 @@ demo: $(VENV)/.demo
 	$(BIN)/provisioner state list
 
 # Each group uses two processes, because two cores are what CI has; one after the other, so that their output
-# can be read while they run. What proves does not measure coverage: that would more than double its time, and
-# the other group reaches every branch that has to be reached.
+# can be read while they run. proof does not measure coverage: that would more than double its time, and cov
+# reaches every branch that has to be reached.
 PYTEST := -m pytest --numprocesses 2 --dist worksteal
 COV_TESTS := tests/unit tests/emulator tests/functional
 # Those with the longest tests first: the short ones fill up both processes at the end.

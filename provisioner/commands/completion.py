@@ -25,7 +25,6 @@ FILES, FOLDERS = ":files", ":folders"
 """Answers that ask the shell to offer what it knows better."""
 
 _FILE_WORDS = ("FILE", "PLANFILE")
-
 _TASK_WORDS = ("ADDRESS", "FROM", "PREFIX")
 
 

@@ -17,27 +17,16 @@ from provisioner.core.schema.fields import Kind as FieldKind
 VERSION = "2021-08-20"
 
 CREATE = "CreateIntegrationTask"
-
 MODIFY = "ModifyIntegrationTask"
-
 DELETE = "DeleteIntegrationTask"
-
 DELETE_OFFLINE = "DeleteOfflineTask"
-
 DESCRIBE = "DescribeIntegrationTask"
-
 LIST = "DescribeIntegrationTasks"
-
 LOCK = "LockIntegrationTask"
-
 UNLOCK = "UnlockIntegrationTask"
-
 LOCK_STATUS = "DescribeTaskLockStatus"
-
 ROB_LOCK = "RobAndLockIntegrationTask"
-
 COMMIT = "CommitIntegrationTask"
-
 RUN_ACTIONS: Mapping[Step, str] = {
     Step.START: "StartIntegrationTask",
     Step.STOP: "StopIntegrationTask",

@@ -25,7 +25,6 @@ MOVED_FROM: Path = ("moved", "from")
 """Where a document names the addresses that its task had before."""
 
 _OF_A_TASK = ("TaskInfo", "ProjectId", RUN, "moved", "lifecycle")
-
 _ADDRESS = re.compile(ADDRESS_PATTERN)
 
 

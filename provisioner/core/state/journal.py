@@ -30,13 +30,9 @@ from provisioner.core.state.snapshot import decode_attempt, decode_record, encod
 from provisioner.errors import StateDamagedError
 
 FORMAT = 1
-
 _CHAIN_DIGITS = 32
-
 _SEED = "0" * _CHAIN_DIGITS
-
 _PREFIX_BYTES = 6 + 1 + _CHAIN_DIGITS + 1
-
 _AFTER_HOLE = re.compile(rb"\0([0-9]{6,20}) [0-9a-f]{32} ({[^\0\n]*)\n$")
 
 _ENTRIES: Mapping[str, type[Entry]] = {

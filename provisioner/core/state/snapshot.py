@@ -31,14 +31,11 @@ FORMAT = 1
 Value = TypeVar("Value")
 
 _TASKS = b'\n "tasks": {\n'
-
 _SPEC_BEGINS = b'\n   "spec": {\n'
-
 _SPEC_ENDS = b"\n   }"
-
 _CHECKSUM = re.compile(rb'"checksum": *"([0-9a-f]{64})"')
-_FIELDS = sorted(TaskRecord.__dataclass_fields__)
 
+_FIELDS = sorted(TaskRecord.__dataclass_fields__)
 _FIELDS_WITHOUT_RUN = [name for name in _FIELDS if name != "run"]
 
 
